@@ -30,7 +30,7 @@ class FactSpec:
 
 
 # A session as facts show it: pid, backend_start (ISO), role, application_name, state, query, xact_age_s, state_age_s,
-# wait_event_type, wait_event, backend_type, client, is_migration
+# wait_event_type, wait_event, backend_type, client, is_migration, label (what people call it)
 _SESSION = {
     "pid": 4182,
     "backend_start": "2026-11-21T02:00:00.123456+00:00",
@@ -45,6 +45,7 @@ _SESSION = {
     "backend_type": "client backend",
     "client": "10.0.0.7",
     "is_migration": False,
+    "label": "nightly-report (app)",
 }
 _MIGRATION_SESSION = {
     **_SESSION,
@@ -58,6 +59,7 @@ _MIGRATION_SESSION = {
     "wait_event_type": "Lock",
     "wait_event": "relation",
     "is_migration": True,
+    "label": "deploy",
 }
 # A lock wait: the waiting session, what it waits for, who stands before it.
 _WAIT = {
