@@ -92,7 +92,7 @@ class _Builder:
         return tuple(sorted(nodes, key=lambda n: (-n.behind, -(n.session.xact_age_s or 0))))
 
     def _parent(self, pid: int) -> int:
-        """Under whom a waiter is shown: the blocker that is deepest in the queue, because that one it waits for last."""
+        """Under whom a waiter is shown: the blocker deepest in the queue, because that one it waits for last."""
         blocked_by = self.waits.waits[pid].blocked_by
         return max(blocked_by, key=lambda b: (b in self.waits.waits, self._height(b), -b))
 

@@ -75,7 +75,7 @@ class LockSession:
 
 @dataclass(frozen=True, slots=True)
 class LockNode:
-    """One session in the tree, what it holds that others wait for, what it waits for itself, and who waits behind it."""
+    """One session in the tree: what it holds that others wait for, what it waits for, and who waits behind it."""
 
     session: LockSession
     holds: tuple[str, ...] = ()  # "AccessShareLock on public.orders"
