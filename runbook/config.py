@@ -257,8 +257,9 @@ def _given(sides: Mapping[str, SideConfig], key: str, value: str, source: str) -
     if named is not None:
         return replace(named, key=key, source=f"{source} = {value} ({named.source})")
     known = sides.get(key)
-    return SideConfig(key, value, source, known.name if known else key, known.colour if known else "",
-                      known.role if known else None)
+    return SideConfig(
+        key, value, source, known.name if known else key, known.colour if known else "", known.role if known else None
+    )
 
 
 def _side_tables(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -270,8 +271,9 @@ def _side_tables(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, 
             raise ConfigError(f"{path}: [sides.{key}] is a table")
         unknown = set(table) - {"dsn", "service", "name", "colour", "color", "role"}
         if unknown:
-            raise ConfigError(f"{path}: [sides.{key}] has no {sorted(unknown)[0]!r}; there are dsn, service, name, "
-                              "colour and role")
+            raise ConfigError(
+                f"{path}: [sides.{key}] has no {sorted(unknown)[0]!r}; there are dsn, service, name, colour and role"
+            )
         yield key, table
 
 

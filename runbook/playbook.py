@@ -27,8 +27,21 @@ Strength = Literal["proves", "strong", "suggests", "against", "refutes"]
 Kind = Literal["fail", "stall", "harm"]
 Commonness = Literal["common", "occasional", "rare"]
 FAMILIES = (
-    "version", "extension", "privilege", "lock", "timeout", "connection", "resource", "data", "history",
-    "dependency", "replication", "after", "provider", "locale", "own",
+    "version",
+    "extension",
+    "privilege",
+    "lock",
+    "timeout",
+    "connection",
+    "resource",
+    "data",
+    "history",
+    "dependency",
+    "replication",
+    "after",
+    "provider",
+    "locale",
+    "own",
 )
 SECTIONS: Mapping[str, str] = {
     "what is happening": "happening",
@@ -383,8 +396,19 @@ class _FrontMatter:
     """The YAML of one file, with the line of every value for error messages."""
 
     _KEYS = frozenset(
-        {"id", "title", "family", "kind", "commonness", "sqlstates", "required", "evidence", "questions", "before",
-         "see_also"}
+        {
+            "id",
+            "title",
+            "family",
+            "kind",
+            "commonness",
+            "sqlstates",
+            "required",
+            "evidence",
+            "questions",
+            "before",
+            "see_also",
+        }
     )
 
     def __init__(self, path: Path, text: str) -> None:

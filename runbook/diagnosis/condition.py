@@ -101,9 +101,24 @@ def _names(node: nodes.Node) -> Iterator[str]:
         case nodes.Test(name=name) if name not in ("known", "unknown"):
             raise ConditionError("the only tests in conditions are 'is known' and 'is unknown'")
         case (
-            nodes.And() | nodes.Or() | nodes.Not() | nodes.Compare() | nodes.Operand() | nodes.Const() | nodes.List()
-            | nodes.Tuple() | nodes.Getattr() | nodes.Getitem() | nodes.Filter() | nodes.Test() | nodes.Keyword()
-            | nodes.Mul() | nodes.Div() | nodes.Add() | nodes.Sub() | nodes.Neg()
+            nodes.And()
+            | nodes.Or()
+            | nodes.Not()
+            | nodes.Compare()
+            | nodes.Operand()
+            | nodes.Const()
+            | nodes.List()
+            | nodes.Tuple()
+            | nodes.Getattr()
+            | nodes.Getitem()
+            | nodes.Filter()
+            | nodes.Test()
+            | nodes.Keyword()
+            | nodes.Mul()
+            | nodes.Div()
+            | nodes.Add()
+            | nodes.Sub()
+            | nodes.Neg()
         ):
             pass
         case _:

@@ -158,8 +158,15 @@ def judge(playbook: Playbook, book: FactBook) -> Cause:
     probability = 1 / (1 + math.exp(-log_odds))
     verdict = _verdict(probability, bool(supporting), refuted, proved and not unknown_required)
     return Cause(
-        playbook.id, playbook.title, playbook.kind, verdict, round(probability, 4), round(log_odds, 3),
-        tuple(_strongest_first(supporting)), tuple(_strongest_first(opposing)), tuple(unseen),
+        playbook.id,
+        playbook.title,
+        playbook.kind,
+        verdict,
+        round(probability, 4),
+        round(log_odds, 3),
+        tuple(_strongest_first(supporting)),
+        tuple(_strongest_first(opposing)),
+        tuple(unseen),
     )
 
 
@@ -215,9 +222,7 @@ def _put_before(causes: list[Cause], playbooks: Mapping[str, Playbook]) -> list[
         if cause.verdict not in ("proved", "likely"):
             continue
         later = set(playbooks[cause.id].before)
-        positions = [
-            i for i, c in enumerate(ordered) if c.id in later and c.verdict in ("proved", "likely")
-        ]
+        positions = [i for i, c in enumerate(ordered) if c.id in later and c.verdict in ("proved", "likely")]
         at = ordered.index(cause)
         if positions and positions[0] < at:
             ordered.insert(positions[0], ordered.pop(at))

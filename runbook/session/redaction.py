@@ -19,21 +19,36 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\bauthorization:\s*(?:bearer|basic)\s+|\bbearer\s+)[\w.~+/=-]{8,}", re.I), r"\1***"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), "***"),  # JSON web tokens
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "***"),  # AWS key ids
-    (re.compile(r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|sk_live_\w{10,})"),
-     "***"),
+    (
+        re.compile(
+            r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|sk_live_\w{10,})"
+        ),
+        "***",
+    ),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), "***"),
-    (re.compile(r"(\b[\w-]*(?:secret|token|api[_-]?key|access[_-]?key)[\w-]*[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]{6,}",
-                re.I), r"\1***"),
+    (
+        re.compile(
+            r"(\b[\w-]*(?:secret|token|api[_-]?key|access[_-]?key)[\w-]*[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]{6,}", re.I
+        ),
+        r"\1***",
+    ),
     # Row values in DETAIL: Key (a, b)=(x, y) already exists / Failing row contains (1, x)
-    (re.compile(r"(\bKey \([^)\n]*\)=\().*?(\)(?= (?:already exists|is duplicated|is not present|is still referenced|"
-                r"conflicts)|\.?\s*$))", re.S | re.M), r"\1…\2"),
+    (
+        re.compile(
+            r"(\bKey \([^)\n]*\)=\().*?(\)(?= (?:already exists|is duplicated|is not present|is still referenced|"
+            r"conflicts)|\.?\s*$))",
+            re.S | re.M,
+        ),
+        r"\1…\2",
+    ),
     (re.compile(r"(conflicts with existing key \([^)\n]*\)=\().*?(\)\.?\s*$)", re.S | re.M), r"\1…\2"),
     (re.compile(r"(\bFailing row contains \().*?(\)\.?\s*(?:$|\n))", re.S), r"\1…\2"),
     (re.compile(r"(\bparameters: )\$1 = .*", re.I), r"\1…"),
 )
 _QUICK = re.compile(
     r"password|passwd|pwd|://|bearer|basic|eyJ|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|sk_live|PRIVATE KEY|secret|"
-    r"token|key|Failing row|parameters:", re.I
+    r"token|key|Failing row|parameters:",
+    re.I,
 )
 
 
@@ -72,7 +87,8 @@ def _redact(value: Any) -> Any:
 
 _LITERAL = re.compile(
     r"(?P<string>\b[eEbBxXnN]?'(?:[^'\\]|''|\\.)*(?:'|\Z))|(?P<dollar>\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))|"
-    r"(?P<number>(?<![\w.])\d{7,}(?![\w.]))|(?P<ident>\"(?:[^\"]|\"\")*\")", re.S
+    r"(?P<number>(?<![\w.])\d{7,}(?![\w.]))|(?P<ident>\"(?:[^\"]|\"\")*\")",
+    re.S,
 )
 
 

@@ -14,7 +14,11 @@ GRANT_FOR_SESSIONS = "GRANT pg_read_all_stats TO {role}; would show their querie
 
 
 def build(
-    waits: Waits, *, side: str = "production", migrators: Collection[int] = (), at: datetime | None = None,
+    waits: Waits,
+    *,
+    side: str = "production",
+    migrators: Collection[int] = (),
+    at: datetime | None = None,
     role: str = "our role",
 ) -> LockTree:
     """The tree of one sample. ``migrators`` are the pids known to run the migration."""
@@ -133,8 +137,10 @@ class _Builder:
         return [
             LockNode(
                 session=prepared_view(rows[gid]),
-                holds=tuple(f"{mode} on {relation}" for relation, mode in zip(
-                    rows[gid].relations, rows[gid].modes, strict=False)),
+                holds=tuple(
+                    f"{mode} on {relation}"
+                    for relation, mode in zip(rows[gid].relations, rows[gid].modes, strict=False)
+                ),
                 kind="prepared",
                 children=self._ordered(pids, frozenset({PREPARED})),
             )

@@ -127,12 +127,20 @@ def _state_queue(facts: Facts, waits: Waits, migrator: Migrator | None) -> None:
     behind = [w for w in behind if migrator and w.session.pid != migrator.session.pid]
     queued = behind if waiting_itself else []
     blocked = [] if waiting_itself else behind
-    facts.know("locks.queued_behind_migration", len(queued), f"{len(queued)} sessions wait because the migration waits",
-               readings="production/blocking")
+    facts.know(
+        "locks.queued_behind_migration",
+        len(queued),
+        f"{len(queued)} sessions wait because the migration waits",
+        readings="production/blocking",
+    )
     longest_first = sorted(behind, key=lambda w: -w.wait_s)
     facts.know("locks.queue", [wait_fact(w) for w in longest_first[:10]], "the longest waits first")
-    facts.know("locks.blocked_by_migration", len(blocked),
-               f"{len(blocked)} sessions wait for locks that the migration holds", readings="production/blocking")
+    facts.know(
+        "locks.blocked_by_migration",
+        len(blocked),
+        f"{len(blocked)} sessions wait for locks that the migration holds",
+        readings="production/blocking",
+    )
     types = sorted({w.lock.locktype for w in blocked if w.lock})
     facts.know("locks.blocked_by_migration_types", types, ", ".join(types) or "none")
     relations = [w.lock.qualified for w in behind if w.lock and w.lock.qualified]
@@ -312,8 +320,13 @@ def _prepared_fact(row: PreparedTransactionRow | None) -> dict[str, Any]:
 
 def _progress_fact(row: ProgressRow) -> dict[str, Any]:
     percent = round(100.0 * row.done / row.total, 1) if row.total and row.done is not None else 0.0
-    return {"command": row.command, "phase": row.phase, "done": row.done or 0, "total": row.total or 0,
-            "percent": percent}
+    return {
+        "command": row.command,
+        "phase": row.phase,
+        "done": row.done or 0,
+        "total": row.total or 0,
+        "percent": percent,
+    }
 
 
 # -- what people read -----------------------------------------------------------------------------------------------
@@ -360,32 +373,53 @@ def _rows(
 ) -> list[ComparedRow]:
     local = Waits.of(case.local) if case.local is not None and case.local.ok("activity") else None
     rows = [
-        ComparedRow("waiting for locks", str(len(local.waits)) if local else None, str(len(waits.waits)),
-                    "matters" if waits.waits else "same"),
+        ComparedRow(
+            "waiting for locks",
+            str(len(local.waits)) if local else None,
+            str(len(waits.waits)),
+            "matters" if waits.waits else "same",
+        ),
         _idle_row(local, waits, blocker),
-        ComparedRow("prepared", str(len(local.prepared)) if local else None, str(len(waits.prepared)),
-                    "matters" if blocker and blocker.prepared else ("differs" if waits.prepared else "same")),
-        ComparedRow("advisory locks", str(_advisory(case.local)), str(_advisory(side)),
-                    "differs" if _advisory(side) else "same"),
+        ComparedRow(
+            "prepared",
+            str(len(local.prepared)) if local else None,
+            str(len(waits.prepared)),
+            "matters" if blocker and blocker.prepared else ("differs" if waits.prepared else "same"),
+        ),
+        ComparedRow(
+            "advisory locks", str(_advisory(case.local)), str(_advisory(side)), "differs" if _advisory(side) else "same"
+        ),
     ]
     if migrator is not None:
         wait = waits.waits.get(migrator.session.pid)
         state = f"waits {duration(wait.wait_s)} for {wait.on}" if wait else migrator.session.state
-        rows.insert(0, ComparedRow("the migration", "-", f"pid {migrator.session.pid} {state}", "matters",
-                                   shorten(migrator.session.query or "", 60)))
+        rows.insert(
+            0,
+            ComparedRow(
+                "the migration",
+                "-",
+                f"pid {migrator.session.pid} {state}",
+                "matters",
+                shorten(migrator.session.query or "", 60),
+            ),
+        )
     if blocker is not None:
         what = "behind" if blocker.now else "would wait for"
         rows.insert(1 if migrator else 0, ComparedRow(what, "-", _blocker_text(blocker), "matters"))
     if waits.hidden and side.identity is not None:
-        rows.append(ComparedRow("hidden sessions", None, None, "unknown",
-                                GRANT_FOR_SESSIONS.format(role=side.identity.role)))
+        rows.append(
+            ComparedRow("hidden sessions", None, None, "unknown", GRANT_FOR_SESSIONS.format(role=side.identity.role))
+        )
     return rows
 
 
 def _idle_row(local: Waits | None, waits: Waits, blocker: Blocker | None) -> ComparedRow:
     def idle(of: Waits) -> list[SessionRow]:
-        return [s for s in of.sessions.values() if (s.state or "").startswith("idle in transaction") and not s.ours
-                and s.this_database]
+        return [
+            s
+            for s in of.sessions.values()
+            if (s.state or "").startswith("idle in transaction") and not s.ours and s.this_database
+        ]
 
     here = idle(waits)
     text = str(len(here))
@@ -393,9 +427,13 @@ def _idle_row(local: Waits | None, waits: Waits, blocker: Blocker | None) -> Com
     if first is not None and first.xact_age_s:
         text += f", oldest {duration(first.xact_age_s)}"
     guilty = blocker is not None and blocker.kind == "idle_in_transaction"
-    return ComparedRow("idle in transaction", str(len(idle(local))) if local else None, text,
-                       "matters" if guilty else ("differs" if here else "same"),
-                       "" if guilty or not here else "not in this migration's way")
+    return ComparedRow(
+        "idle in transaction",
+        str(len(idle(local))) if local else None,
+        text,
+        "matters" if guilty else ("differs" if here else "same"),
+        "" if guilty or not here else "not in this migration's way",
+    )
 
 
 def _advisory(side: SideCase | None) -> int:

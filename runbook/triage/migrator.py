@@ -72,9 +72,7 @@ def _by_statement(case: Case, session: SessionRow) -> Migrator | None:
         text = normalise(statement.sql)
         if _same(query, text) and (DDL.match(text) or DML.match(text) or len(text) > 20):
             return Migrator(session, statement, f"it runs statement {statement.index} of the migration")
-    inside = [
-        s for s in case.migration.statements if len(normalise(s.sql)) > 12 and normalise(s.sql) in query
-    ]
+    inside = [s for s in case.migration.statements if len(normalise(s.sql)) > 12 and normalise(s.sql) in query]
     if len(inside) > 1 or (inside and DDL.match(inside[0].sql)):
         return Migrator(session, _running_of(inside, session), "it was sent a file of the migration as one string")
     return None
