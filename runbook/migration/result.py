@@ -22,7 +22,7 @@ Severity = Literal["danger", "warning", "notice", "ok"]
 Confidence = Literal["exact", "likely", "opaque"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class RelationLock:
     relation: str  # schema.name as quote_ident writes it
     mode: str  # as in pg_locks
