@@ -54,6 +54,9 @@ class Constraint:
     no_inherit: bool = False
     inherited: bool = False
     enforced: bool = True
+    deferrable: bool = False
+    on_delete: str = "a"  # of a foreign key, pg_constraint.confdeltype: a no action, r restrict, c cascade, n set null, d set default
+    on_update: str = "a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,12 @@ class Index:
     replica_identity: bool = False
     exclusion: bool = False
     schema: str | None = None
+    expression_columns: tuple[str, ...] | None = None
+    """Columns that its expressions and its predicate use (pg_depend); None where that was not read."""
+    default_operator_classes: bool = True  # every key column uses its type's default operator class
+    parent: RelationKey | None = None  # the partitioned index it is attached to
+    tablespace: str | None = None
+    created_here: bool = False  # by an earlier statement of the migration that is followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,14 @@ class Relation:
     writes_per_s: float | None = None  # between two samples
     last_analyze_s: float | None = None  # age of the last (auto)analyze
     extension: str | None = None  # the extension that owns it
+    has_toast: bool | None = None  # None: not read, and deduced from the columns
+    owned_by: tuple[RelationKey, str] | None = None  # a sequence's table and column (serial, identity, OWNED BY)
+    of_type: RelationKey | None = None  # a typed table's composite type
+    tablespace: str | None = None  # None: the database's
+    access_method: str | None = None  # pg_am.amname
+    partition_strategy: str | None = None  # r range, l list, h hash; None where it is not partitioned or not read
+    partition_bound: str | None = None  # of a partition, as pg_get_expr(relpartbound) writes it, where it could be read
+    created_here: bool = False  # by an earlier statement of the migration that is followed
 
     @property
     def key(self) -> RelationKey:
@@ -177,6 +194,8 @@ class Function:
     extension: str | None = None
     inlined_volatility: str | None = None  # of an SQL function whose body is one expression, where that is known
     kind: str = "f"  # f function, p procedure, a aggregate, w window
+    used_by: tuple[Dependant, ...] = ()
+    """What depends on it: triggers, defaults, constraints (``relation`` is their table), indexes (``relation`` is the index)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +308,25 @@ class Catalog:
         for relation in self.relations.values():
             grouped.setdefault(relation.name, []).append(relation)
         return {name: tuple(found) for name, found in grouped.items()}
+
+    @cached_property
+    def owned_sequences(self) -> Mapping[RelationKey, tuple[RelationKey, ...]]:
+        """Sequences by the table that owns them."""
+        grouped: dict[RelationKey, list[RelationKey]] = {}
+        for relation in self.relations.values():
+            if relation.owned_by is not None:
+                grouped.setdefault(relation.owned_by[0], []).append(relation.key)
+        return {key: tuple(found) for key, found in grouped.items()}
+
+    @cached_property
+    def reads(self) -> Mapping[RelationKey, tuple[RelationKey, ...]]:
+        """The relations that each view and materialized view reads directly."""
+        grouped: dict[RelationKey, dict[RelationKey, None]] = {}
+        for relation in self.relations.values():
+            for dependant in relation.dependants:
+                if dependant.relation is not None and dependant.kind in ("view", "matview", "materialized view"):
+                    grouped.setdefault(dependant.relation, {})[relation.key] = None
+        return {key: tuple(found) for key, found in grouped.items()}
 
     @cached_property
     def referencing(self) -> Mapping[RelationKey, tuple[tuple[RelationKey, Constraint], ...]]:
