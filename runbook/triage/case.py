@@ -63,13 +63,18 @@ class SideCase:
 
 @dataclass(frozen=True)
 class Case:
-    """One incident's inputs. ``failing`` is the statement that the error belongs to, where it was located."""
+    """One incident's inputs. ``failing`` is the statement that the error belongs to, where it was located.
+
+    ``given`` False: nobody gave files; ``migration`` then holds the one statement that the error or a running session
+    shows, if any does.
+    """
 
     local: SideCase | None = None
     production: SideCase | None = None
     migration: Migration | None = None
     error: ErrorReport | None = None
     seen: str | None = None
+    given: bool = False
     failing: Statement | None = None
     forecast: Forecast | None = None
     forecast_local: Forecast | None = None

@@ -1,0 +1,480 @@
+"""A live session: look at both sides, read migration and error, examine, diagnose, and record every step of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import getpass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runbook import __version__
+from runbook.diagnosis.questions import answer_fact
+from runbook.playbook import Playbook, PlaybookError, Rendered, SqlBlock
+from runbook.postgres.reading import Reading, Refusal, SideKey
+from runbook.session import events as ev
+from runbook.session.conclude import Conclusion, conclude
+from runbook.session.recorder import Recorder
+from runbook.session.redaction import hide_literals
+from runbook.session.source import Listener
+from runbook.session.state import State
+from runbook.triage.case import SideCase
+from runbook.triage.versions import pooler, provider, short_version
+
+if TYPE_CHECKING:
+    from runbook.failure.report import ErrorReport
+    from runbook.migration.model import Migration
+    from runbook.postgres.look import Look
+
+_KEPT_ROWS = 100
+"""Rows of one reading that the journal keeps; the count is always kept."""
+
+_CATALOG_PROBES = frozenset(
+    {
+        "columns",
+        "constraints",
+        "indexes",
+        "relations",
+        "dependants",
+        "functions",
+        "types",
+        "inheritance",
+        "triggers",
+        "tuple_counters",
+        "available_extensions",
+        "schemas",
+        "roles",
+        "sequences",
+        "policies",
+    }
+)
+"""Probes whose rows would fill the journal: what they led to stands in the steps."""
+
+_INTERIM_AFTER_S = 0.7
+"""When one side has answered and the other takes longer than this, what is known is shown already."""
+
+
+@dataclass(frozen=True)
+class SideChoice:
+    """A side to look at. ``dsn`` may hold a password and stays here: events only ever get ``target``."""
+
+    key: SideKey
+    dsn: str = field(repr=False)
+    name: str
+    colour: str = ""
+    source: str = ""
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a session starts with; each can be given later, too."""
+
+    sides: tuple[SideChoice, ...] = ()
+    migration: tuple[Path, ...] = ()
+    runner: str | None = None
+    error_text: str | bytes | None = None
+    seen: str | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+    connect_timeout_s: float = 5.0
+    probe_timeout_s: float = 5.0
+    title: str = ""
+
+
+class LiveSession:
+    """One incident, live. See ``SessionSource`` for what screens may ask of it."""
+
+    def __init__(
+        self,
+        options: Options,
+        playbooks: Mapping[str, Playbook],
+        *,
+        folder: Path | None,
+        playbook_errors: Sequence[PlaybookError] = (),
+        interim: bool = False,
+    ) -> None:
+        self._recorder = Recorder(folder, version=__version__, title=options.title)
+        self._options = options
+        self._playbooks = dict(playbooks)
+        self._sides = {side.key: side for side in options.sides}
+        self._looks: dict[str, Look] = {}
+        self._migration: Migration | None = None
+        self._error: ErrorReport | None = None
+        self._seen = options.seen
+        self._interim = interim
+        self._closed = False
+        self._round = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._conclude_lock = asyncio.Lock()
+        self._who = _who()
+        for error in playbook_errors:
+            self._append(ev.InputFailed("playbook", str(error)))
+        for side in options.sides:
+            self._announce(side)
+        if options.seen:
+            self._answer("seen", options.seen)
+        for question, answer in options.answers:
+            self._answer(question, answer)
+        if options.migration:
+            self._read_migration(options.migration, options.runner)
+        if options.error_text is not None:
+            self._read_error(options.error_text)
+
+    # -- what screens read ------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        return self._recorder.state
+
+    @property
+    def live(self) -> bool:
+        return True
+
+    @property
+    def playbooks(self) -> dict[str, Playbook]:
+        return self._playbooks
+
+    @property
+    def recording_problem(self) -> str | None:
+        """Why the session is not (fully) on disk, if it is not."""
+        return self._recorder.problem
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        return self._recorder.subscribe(listener)
+
+    def render(self, cause: str) -> Rendered:
+        return self._playbooks[cause].render(self.state.book())
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        await self.look_again()
+
+    async def look_again(self) -> None:
+        """One look at both sides, then examine and diagnose. A look under way is joined, not doubled."""
+        if self._looking is not None and not self._looking.done():
+            await asyncio.shield(self._looking)
+            return
+        self._looking = asyncio.create_task(self._look(), name="look at both sides")
+        await self._looking
+
+    async def _look(self) -> None:
+        self._round += 1
+        begun = self.state.duration_s
+        self._append(ev.RoundStarted(self._round))
+        tasks = [asyncio.create_task(self._look_at(side), name=f"look at {side.key}") for side in self._sides.values()]
+        try:
+            if tasks:
+                await self._wait(tasks)
+            await self._conclude()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            finished = self._append(ev.RoundFinished(self._round, 0.0))
+            del finished, begun
+
+    async def _wait(self, tasks: list[asyncio.Task[None]]) -> None:
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if pending and self._interim:
+            more, pending = await asyncio.wait(pending, timeout=_INTERIM_AFTER_S)
+            if pending:
+                await self._conclude()
+            done |= more
+        if pending:
+            more, _ = await asyncio.wait(pending)
+            done |= more
+        for task in done:
+            task.result()
+
+    async def _look_at(self, side: SideChoice) -> None:
+        from runbook.postgres.look import look
+
+        found = await look(
+            side.key,
+            side.dsn,
+            role=side.role,
+            connect_timeout_s=self._options.connect_timeout_s,
+            probe_timeout_s=self._options.probe_timeout_s,
+            on_reading=self._record_reading,
+        )
+        self._looks[side.key] = found
+        self._append(_side_seen(side_case(side, found)))
+
+    def _record_reading(self, reading: Reading[Any]) -> None:
+        rows: tuple[dict[str, Any], ...] = ()
+        if reading.ok and reading.probe not in _CATALOG_PROBES:
+            rows = tuple(_row_view(r) for r in reading.rows[:_KEPT_ROWS])
+        self._append(
+            ev.ReadingTaken(
+                reading.side,
+                reading.probe,
+                reading.status,
+                len(reading.rows),
+                round(reading.duration_s, 4),
+                reading.reason,
+                reading.sqlstate,
+                reading.truncated,
+                rows,
+            )
+        )
+
+    async def _conclude(self) -> None:
+        """Examine and diagnose what is known so far. Pure work, off the event loop; its results are events."""
+        async with self._conclude_lock:
+            cases = {
+                key: side_case(self._sides[key], found) for key, found in self._looks.items() if key in self._sides
+            }
+            conclusion = await asyncio.to_thread(
+                conclude,
+                local=cases.get("local"),
+                production=cases.get("production"),
+                migration=self._migration,
+                error=self._error,
+                seen=self._seen,
+                answers=tuple(a.fact for a in self.state.answers.values() if a.fact is not None),
+                playbooks=self._playbooks,
+            )
+            self._record(conclusion)
+
+    def _record(self, conclusion: Conclusion) -> None:
+        for problem in conclusion.problems:
+            self._append(ev.InputFailed(*problem))
+        if conclusion.forecast is not None:
+            self._append(ev.ForecastMade(conclusion.forecast, conclusion.forecast_local))
+        for step in conclusion.steps:
+            self._append(ev.StepExamined(step))
+        if conclusion.locks is not None:
+            self._append(ev.LocksSampled(conclusion.locks))
+        self._append(conclusion.diagnosed)
+
+    # -- what is given later ------------------------------------------------------------------------------------------
+
+    async def give_side(self, key: str, dsn: str) -> None:
+        side = SideChoice("production" if key == "production" else "local", dsn, key, source="typed")
+        self._sides[side.key] = side
+        self._looks.pop(side.key, None)
+        self._announce(side)
+        await self.look_again()
+
+    async def give_error(self, text: str) -> None:
+        self._read_error(text)
+        await self._conclude()
+
+    async def give_migration(self, paths: Sequence[Path], runner: str | None = None) -> None:
+        self._read_migration(tuple(paths), runner)
+        await self._conclude()
+
+    async def give_seen(self, seen: str) -> None:
+        self._seen = seen
+        self._answer("seen", seen)
+        await self._conclude()
+
+    def answer(self, question: str, answer: str) -> None:
+        """Record an answer; what follows from it is concluded in the background."""
+        self._answer(question, answer)
+        if question == "seen":
+            self._seen = answer
+        self._background(self._conclude(), "conclude from the answer")
+
+    def note(self, text: str) -> None:
+        self._append(ev.Noted(text, self._who))
+
+    def visit(self, screen: str) -> None:
+        self._append(ev.ScreenVisited(screen))
+
+    def _answer(self, question: str, answer: str) -> None:
+        self._append(ev.Answered(question, answer, self._who, answer_fact(question, answer, self._who)))
+
+    def _announce(self, side: SideChoice) -> None:
+        from runbook.postgres.dsn import describe_target
+
+        target = describe_target(side.dsn)
+        self._append(ev.SideGiven(ev.SideInput(side.key, side.name, str(target), side.colour, side.source)))
+
+    def _read_migration(self, paths: tuple[Path, ...], runner: str | None) -> None:
+        from runbook.migration.sources import MigrationError, load
+
+        try:
+            self._migration = load(paths, runner)
+        except MigrationError as error:
+            self._append(ev.InputFailed("migration", str(error)))
+            return
+        self._append(migration_view(self._migration))
+
+    def _read_error(self, text: str | bytes) -> None:
+        from runbook.failure import read_error
+
+        self._error = read_error(text, migration=self._migration)
+        if self._error is None:
+            self._append(ev.InputFailed("error", "there is no PostgreSQL or migration error in this text"))
+            return
+        self._append(error_view(self._error, self._migration))
+
+    # -- locks, checks, export ----------------------------------------------------------------------------------------
+
+    async def watch_locks(self, interval_s: float = 1.0) -> None:
+        from runbook.postgres.look import Watcher
+        from runbook.triage.live_locks import tree_of
+
+        side = self._sides.get("production")
+        if side is None:
+            return
+        watcher = Watcher(side.key, side.dsn, connect_timeout_s=self._options.connect_timeout_s)
+        try:
+            while not self._closed:
+                readings = await watcher.sample()
+                tree = tree_of(readings, side.name, migration=self._migration, error=self._error)
+                if tree is not None:
+                    self._append(ev.LocksSampled(tree))
+                await asyncio.sleep(interval_s)
+        finally:
+            await watcher.close()
+
+    async def run_check(self, block: SqlBlock) -> ev.CheckRun:
+        """Run a read-only block on its side under guard. Raises nothing: the outcome says what happened."""
+        side = self._sides.get("local" if block.on == "local" else "production")
+        if side is None or block.changes or not block.runnable:
+            reason = "it changes something" if block.changes else "a value in it is unknown"
+            if side is None:
+                reason = f"no connection to {block.on} was given"
+            return self._check(ev.CheckRun(block.on, block.sql, "denied", reason=f"not run: {reason}"))
+        from runbook.postgres.check import run_read_only
+
+        return self._check(
+            await run_read_only(side.key, side.dsn, block.sql, connect_timeout_s=self._options.connect_timeout_s)
+        )
+
+    def _check(self, check: ev.CheckRun) -> ev.CheckRun:
+        payload = self._append(check).payload
+        assert isinstance(payload, ev.CheckRun)
+        return payload
+
+    def export(self, format: str, path: Path) -> Path:
+        from runbook.transcript import write
+
+        return write(self.state, self._playbooks, format, path)
+
+    async def close(self, reason: str = "quit") -> None:
+        """End: nothing of ours runs on a server afterwards. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._looking is not None and not self._looking.done():
+            self._looking.cancel()
+            await asyncio.wait([self._looking], timeout=1.5)
+        for task in tuple(_BACKGROUND):
+            task.cancel()
+        self._append(ev.SessionClosed(reason))
+        self._recorder.close()
+
+    def _append(self, payload: ev.Payload) -> ev.Event:
+        return self._recorder.append(payload)
+
+    def _background(self, work: Any, name: str) -> None:
+        try:
+            task = asyncio.get_running_loop().create_task(work, name=name)
+        except RuntimeError:
+            work.close()
+            return
+        _BACKGROUND.add(task)
+        task.add_done_callback(_BACKGROUND.discard)
+
+
+_BACKGROUND: set[asyncio.Task[Any]] = set()
+
+
+def side_case(side: SideChoice, found: Look) -> SideCase:
+    """What the steps see of one side."""
+    return SideCase(
+        key=side.key,
+        name=side.name,
+        target=found.target,
+        refusal=found.refusal,
+        readings=found.readings,
+        catalog=found.catalog,
+        pooler=found.pooler,
+        role=side.role,
+    )
+
+
+def _side_seen(side: SideCase) -> ev.SideSeen:
+    identity = side.identity
+    refusal: Refusal | None = side.refusal
+    return ev.SideSeen(
+        key=side.key,
+        name=side.name,
+        reachable=refusal is None and identity is not None,
+        reason=refusal.message if refusal else (None if identity else side.why_not("identity")),
+        server_version=short_version(identity.server_version) if identity else None,
+        server_version_num=identity.server_version_num if identity else None,
+        database=identity.database if identity else side.target.database,
+        role=side.role or (identity.role if identity else side.target.role),
+        is_standby=identity.is_standby if identity else None,
+        provider=provider(side) if identity else None,
+        pooler=pooler(side) if identity else None,
+    )
+
+
+def migration_view(migration: Migration) -> ev.MigrationRead:
+    return ev.MigrationRead(
+        runner=migration.runner,
+        transaction_mode=migration.transaction_mode,
+        files=tuple(f.path for f in migration.files),
+        statements=tuple(
+            ev.StatementRead(s.index, s.file, s.line, s.kind, s.sql, s.in_transaction, s.problem)
+            for s in migration.statements
+        ),
+        problems=tuple(f"{p.file}:{p.line}:{p.column}: {p.message}" for p in migration.problems),
+    )
+
+
+def error_view(error: ErrorReport, migration: Migration | None) -> ev.ErrorRead:
+    from runbook.failure.locate import locate
+
+    statement = locate(error, migration) if migration is not None else None
+    return ev.ErrorRead(
+        framework=error.framework,
+        message=error.message,
+        sqlstate=error.sqlstate,
+        detail=error.detail,
+        hint=error.hint,
+        context=error.context,
+        statement=error.statement or (statement.sql if statement else None),
+        statement_index=statement.index if statement else None,
+        file=error.file or (statement.file if statement else None),
+        line=error.line or (statement.line if statement else None),
+        severity=error.severity,
+        condition=error.condition,
+        raw=error.raw,
+    )
+
+
+def _row_view(row: Any) -> dict[str, Any]:
+    """A row as JSON, with the literals of other sessions' queries left out."""
+    view: dict[str, Any] = {}
+    for f in dataclasses.fields(row):
+        value = getattr(row, f.name)
+        if f.name == "query" and isinstance(value, str):
+            value = hide_literals(value)
+        view[f.name] = _plain(value)
+    return view
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list | frozenset | set):
+        return [_plain(v) for v in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "engineer"
