@@ -23,6 +23,7 @@ _CLIENT_ONLY = (
 )
 CLIENT_ONLY = frozenset(_CLIENT_ONLY.split())
 _INCLUDES = {"\\i": False, "\\include": False, "\\ir": True, "\\include_relative": True}
+_CONDITIONALS = {"\\if", "\\elif", "\\else", "\\endif"}
 _DEEPEST_INCLUDE = 32
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
 _ARGUMENT = re.compile(r"""'((?:[^'\\]|\\.|'')*)'|"([^"]*)"|(`[^`]*`)|(\S+)""", re.DOTALL)
@@ -59,8 +60,12 @@ def read_script(
             if reading:
                 yield from _sent(item, file, lines, variables, problems)
             continue
-        if item.name in ("\\if", "\\elif", "\\else", "\\endif"):
+        if item.name in _CONDITIONALS:
+            outer = branches[-1].outer if branches and item.name != "\\if" else reading
             _conditional(item, branches, variables, problems, file, lines)
+            if outer:
+                yield _named(item, file, lines)
+            continue
         if item.name in ("\\q", "\\quit") and reading and all(b.taken for b in branches):
             yield _named(item, file, lines)
             return

@@ -74,7 +74,7 @@ def split(
     """``text`` as statements in order, with what could not be read.
 
     ``psql``: meta-commands, variables and ``\\i`` are understood (kind ``psql \\x`` for those that are not SQL);
-    without it a backslash is a syntax error, as for every driver. ``include`` reads the files that ``\\i`` and ``\\ir`` name.
+    without it a backslash is a syntax error, as for every driver. ``include`` reads the files that ``\\i`` names.
     ``variables`` are those given with ``psql -v``.
     """
     text = text.removeprefix("\ufeff").encode("utf-8", "replace").decode("utf-8")
@@ -114,8 +114,8 @@ def parse_one(sql: str) -> Any:
     try:
         stmts = parse(sql).stmts
     except refused as error:
-        before = sql.encode()[: max(error.cursorpos - 1, 0)].decode("utf-8", "replace")
-        raise SyntaxProblem(error.message, len(before)) from None
+        # The position counts characters, whatever postgast's documentation says.
+        raise SyntaxProblem(error.message, max(error.cursorpos - 1, 0)) from None
     except undecodable:
         raise SyntaxProblem("the statement is nested too deeply to be analysed", 0) from None
     if len(stmts) != 1:
