@@ -1,9 +1,9 @@
 """The row type of every probe: what one row means, and in which units.
 
-Conventions: ages and lags are seconds on the *server's* clock at the time of the probe; sizes are bytes; oids are plain
-ints; ``schema``/``name`` are stored names without quotes; a ``None`` means the server would not say (no privilege, no
-such feature in this version), never zero. Text is cleaned (``runbook.text.clean``). ``backend_start`` with ``pid`` is the
-identity of a session. The columns of each probe's SQL are exactly the fields here, in this order (tested).
+Conventions: ages and lags are seconds on the *server's* clock at the time of the probe; sizes are bytes; oids are
+plain ints; ``schema``/``name`` are stored names without quotes; a ``None`` means the server would not say (no
+privilege, no such feature in this version), never zero. Text is cleaned (``runbook.text.clean``). ``backend_start``
+with ``pid`` is the identity of a session. Each probe's SQL has exactly these fields, in this order (tested).
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class RelationRow(_Named):
     row_security: bool
     force_row_security: bool
     replica_identity: str  # d n f i
-    privileges: tuple[str, ...]  # of the migration's role: SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER MAINTAIN
+    privileges: tuple[str, ...]  # of the migration's role: SELECT INSERT ... REFERENCES TRIGGER MAINTAIN (17+)
     extension: str | None
     live_tuples: int | None
     dead_tuples: int | None
@@ -234,7 +234,6 @@ class RelationRow(_Named):
     options: tuple[str, ...]  # reloptions
     partition_key: tuple[str, ...]  # column names of a partitioned table; expressions are left out
     partition_strategy: str | None  # r l h
-    of_type: str | None = None  # typed table
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +312,7 @@ class IndexRow(_Named):
     constraint: bool  # it backs a constraint
     is_partition: bool
     scans: int | None
-    is_collation_dependent: bool = False
+    collation_dependent: bool  # a key column sorts by another collation than C or POSIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,8 +373,7 @@ class FunctionRow(_Named):
     extension: str | None
     strict: bool
     security_definer: bool
-    source: str | None  # body of language sql functions only (prosrc), at most 2,000 characters
-    volatile_calls: bool | None  # an SQL-standard body (14+) calls a volatile function; None when not known from pg_depend
+    inlined_volatility: str | None  # i s v of the one expression a simple SQL function is inlined to; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,7 +550,7 @@ class ProgressRow:
     """Probe ``progress``: one running command with pg_stat_progress_*. ``done``/``total`` are in ``unit``."""
 
     pid: int
-    command: str  # CREATE INDEX, CREATE INDEX CONCURRENTLY, REINDEX, VACUUM, CLUSTER, VACUUM FULL, ANALYZE, COPY FROM, BASE BACKUP
+    command: str  # CREATE INDEX [CONCURRENTLY], REINDEX, VACUUM, CLUSTER, VACUUM FULL, ANALYZE, COPY FROM, BASE BACKUP
     relation_oid: int | None
     relation: str | None  # schema.name as regclass writes it; None in another database
     index_oid: int | None

@@ -1,0 +1,313 @@
+"""Connections under guard: read-only, with timeouts, named, in no transaction, and gone when we leave.
+
+The guard has two layers (DESIGN, "Never break these" 1). Every query travels with ``set_config(..., is_local => true)``
+in its own implicit transaction, so it holds through a transaction pooler and leaves nothing behind on the pooled server
+connection. On a direct connection the same is set for the session as well. A pooler is told by its own BackendKeyData:
+the pid in it is not the backend's, and the statement that sets the session does so only where both agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Format, TransactionStatus
+
+from runbook.postgres.dsn import describe_target, explain_bad_dsn, mask_dsn, scrub
+from runbook.postgres.pipeline import ConnectionLost, DeadlinePassed, Outcome, Query, Segment, exchange
+from runbook.postgres.reading import Refusal, SideKey, Target
+from runbook.postgres.refusals import ConnectionRefused, read_refusal
+
+__all__ = ["Connection", "ConnectionRefused", "Guard", "connect", "describe_target", "mask_dsn"]
+
+LEAVE_S = 0.9  # how long closing may take when a query of ours is in flight
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What every transaction of ours is bounded by, in milliseconds."""
+
+    statement_timeout_ms: int = 5000
+    lock_timeout_ms: int = 200
+    idle_in_transaction_timeout_ms: int = 10_000
+
+    def session(self, libpq_pid: int) -> Query:
+        """For the session, but only where the backend is the process that libpq was told of: no pooler between."""
+        settings = (
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", str(self.statement_timeout_ms)),
+            ("lock_timeout", str(self.lock_timeout_ms)),
+            ("idle_in_transaction_session_timeout", str(self.idle_in_transaction_timeout_ms)),
+        )
+        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings)
+        sql = (
+            "SELECT pg_backend_pid()::int8, "
+            f"CASE WHEN pg_backend_pid() = $1::int4 THEN concat({calls}) END::text"
+        )
+        return Query(sql.encode(), (str(libpq_pid).encode(),))
+
+    def local(self, deadline_s: float) -> Query:
+        """For the transaction it stands in, which must be read-only before anything else happens in it."""
+        timeout_ms = max(1, min(round(deadline_s * 1000), self.statement_timeout_ms))
+        return Query(
+            b"SELECT set_config('transaction_read_only', 'on', true), "
+            b"set_config('statement_timeout', $1::text, true), set_config('lock_timeout', $2::text, true)",
+            (str(timeout_ms).encode(), str(self.lock_timeout_ms).encode()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a side is connected to. The DSN never shows: not in ``repr``, messages or task names."""
+
+    dsn: str = field(repr=False)
+    side: SideKey
+    target: Target
+    connect_timeout_s: float
+    application_name: str
+    service: str | None
+    guard: Guard
+
+
+class Connection:
+    """One guarded connection to one side. ``async with`` closes it; ``run`` reconnects when it was lost."""
+
+    def __init__(self, settings: Settings, live: psycopg.AsyncConnection[Any]) -> None:
+        self.settings = settings
+        self.backend_pid: int | None = None  # the real backend's, known after the first exchange
+        self.pooled: bool | None = None  # True: what answers is not the process we were told of
+        self.lost: str | None = None  # why the connection is of no use any more
+        self._live = live
+        self._lock = asyncio.Lock()
+        self._in_flight = False
+        self._closing = False
+        self._guarded = False
+        live.pgconn.enter_pipeline_mode()
+
+    def __repr__(self) -> str:
+        state = f"lost: {self.lost}" if self.lost else "open"
+        return f"<Connection {self.side} {self.target} {state}>"
+
+    @property
+    def side(self) -> SideKey:
+        return self.settings.side
+
+    @property
+    def target(self) -> Target:
+        return self.settings.target
+
+    @property
+    def guard(self) -> Guard:
+        return self.settings.guard
+
+    @property
+    def server_version_num(self) -> int:
+        """As the server (or its pooler) announced it when connecting."""
+        return self._live.info.server_version
+
+    @property
+    def closed(self) -> bool:
+        return self._closing
+
+    @property
+    def libpq_pid(self) -> int:
+        """The pid that the server or its pooler gave when connecting; the key to cancel with."""
+        return self._live.info.backend_pid
+
+    async def run(self, segments: Sequence[Segment], deliver: Callable[[int, Outcome], None]) -> None:
+        """One round trip: the guard where it is still due, then ``segments``, ``deliver`` called as each ends.
+
+        Reconnects first when the connection was lost before. Raises ``ConnectionRefused``, ``ConnectionLost`` or
+        ``DeadlinePassed``; after the last two, and after cancellation, nothing of ours runs on the server any more
+        and the connection is ``lost``.
+        """
+        async with self._lock:
+            if self._closing:
+                raise ConnectionLost("the connection was closed")
+            if self.lost is not None:
+                await self._reconnect()
+            batch = list(segments)
+            first = 0
+            if not self._guarded:
+                first = 1
+                batch.insert(0, Segment((self.guard.session(self.libpq_pid),), 5.0))
+
+            def sort_out(index: int, outcome: Outcome) -> None:
+                if index < first:
+                    self._note_guard(outcome)
+                else:
+                    deliver(index - first, outcome)
+
+            self._in_flight = True
+            try:
+                await exchange(self._live.pgconn, batch, sort_out)
+            except ConnectionLost as error:
+                self.lost = scrub(str(error), self.settings.dsn)
+                await self._drop()
+                raise ConnectionLost(self.lost) from None
+            except DeadlinePassed:
+                self.lost = "the server did not answer in time"
+                await self._drop()
+                raise
+            except BaseException:
+                self.lost = "interrupted"
+                await asyncio.shield(self._drop())
+                raise
+            finally:
+                self._in_flight = False
+
+    async def close(self) -> None:
+        """Cancel what is in flight and leave, in under a second. Safe to call twice and from any task."""
+        self._closing = True
+        if self._in_flight:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    while self._in_flight:
+                        await self._cancel()
+                        await asyncio.sleep(0.02)
+        self.lost = self.lost or "closed"
+        await self._live.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    def _note_guard(self, outcome: Outcome) -> None:
+        result = outcome.result
+        if result is None or result.ntuples != 1:
+            return  # a pooler that cannot even run this: the local guard in every segment still holds
+        value = result.get_value(0, 0) or b""
+        self.backend_pid = int.from_bytes(value, "big") if result.fformat(0) == Format.BINARY else int(value)
+        self.pooled = self.backend_pid != self.libpq_pid
+        self._guarded = True
+
+    async def _cancel(self) -> None:
+        with suppress(psycopg.Error, OSError):
+            await self._live.cancel_safe(timeout=0.5)
+
+    async def _drop(self) -> None:
+        """Stop what still runs, statement after statement, then close: a closed socket alone does not stop a query."""
+        with suppress(TimeoutError, psycopg.Error, OSError):
+            async with asyncio.timeout(LEAVE_S):
+                while self._busy():
+                    await self._cancel()
+                    await self._drain(0.05)
+        with suppress(psycopg.Error):
+            await self._live.close()
+
+    def _busy(self) -> bool:
+        return self._live.pgconn.transaction_status == TransactionStatus.ACTIVE
+
+    async def _drain(self, seconds: float) -> None:
+        """Read and forget answers until the pipeline is empty or ``seconds`` passed."""
+        from runbook.postgres.pipeline import wait_ready
+
+        pgconn = self._live.pgconn
+        deadline = asyncio.get_running_loop().time() + seconds
+        while (left := deadline - asyncio.get_running_loop().time()) > 0 and self._busy():
+            pending = pgconn.flush()
+            try:
+                await wait_ready(pgconn.socket, write=bool(pending), timeout_s=left)
+            except TimeoutError:
+                return
+            pgconn.consume_input()
+            nothing = 0
+            while nothing < 2 and not pgconn.is_busy():
+                nothing = nothing + 1 if pgconn.get_result() is None else 0
+
+    async def _reconnect(self) -> None:
+        self._live = await _open(self.settings)
+        self._live.pgconn.enter_pipeline_mode()
+        self._guarded = False
+        self.lost = None
+
+
+async def connect(
+    dsn: str,
+    *,
+    side: SideKey = "production",
+    connect_timeout_s: float = 5.0,
+    application_name: str = "runbook",
+    service: str | None = None,
+    guard: Guard | None = None,
+    guard_now: bool = True,
+) -> Connection:
+    """Connect under guard. Raises ``ConnectionRefused``; its ``refusal`` says how, without any secret.
+
+    ``dsn`` is anything libpq takes: URI, key=value, several hosts, a service. With ``guard_now=False`` the session's
+    guard travels with the first probes and saves a round trip (nothing can be asked before it).
+    """
+    full = f"service={service}" if service and not dsn.strip() else dsn
+    try:
+        target = describe_target(full)
+    except ValueError as error:
+        raise ConnectionRefused(Refusal("bad_dsn", scrub(str(error), dsn))) from None
+    settings = Settings(dsn, side, target, connect_timeout_s, application_name, service, guard or Guard())
+    connection = Connection(settings, await _open(settings))
+    if guard_now:
+        try:
+            await connection.run((), lambda _index, _outcome: None)
+        except (ConnectionLost, DeadlinePassed) as error:
+            await connection.close()
+            raise ConnectionRefused(read_refusal(str(error) or "timeout expired")) from None
+        except BaseException:
+            await connection.close()
+            raise
+    return connection
+
+
+async def _open(settings: Settings) -> psycopg.AsyncConnection[Any]:
+    try:
+        return await _attempt(settings)
+    except ConnectionRefused as error:
+        if error.refusal.kind == "no_hba_entry" and await _would_tls_help(settings):
+            raise ConnectionRefused(replace(error.refusal, kind="tls_required")) from None
+        raise
+
+
+async def _attempt(settings: Settings, **override: str) -> psycopg.AsyncConnection[Any]:
+    params: dict[str, Any] = {
+        "application_name": settings.application_name,
+        "client_encoding": "UTF8",
+        # libpq counts whole seconds and per host; the limit that holds is the one around it.
+        "connect_timeout": str(max(1, math.ceil(settings.connect_timeout_s))),
+        **override,
+    }
+    if settings.service:
+        params["service"] = settings.service
+    try:
+        async with asyncio.timeout(settings.connect_timeout_s):
+            return await psycopg.AsyncConnection.connect(
+                settings.dsn, autocommit=True, prepare_threshold=None, **params
+            )
+    except TimeoutError:
+        message = f"no answer within {settings.connect_timeout_s:g} s"
+        raise ConnectionRefused(Refusal("timed_out", message, transient=True)) from None
+    except psycopg.ProgrammingError as error:
+        raise ConnectionRefused(Refusal("bad_dsn", scrub(explain_bad_dsn(str(error)), settings.dsn))) from None
+    except (psycopg.Error, OSError, UnicodeError) as error:
+        message = scrub("\n".join(str(error).splitlines()), settings.dsn)
+        if message.startswith("connection is bad: ") and ("invalid " in message or "not found" in message):
+            raise ConnectionRefused(Refusal("bad_dsn", explain_bad_dsn(message.partition(": ")[2]))) from None
+        raise ConnectionRefused(read_refusal(message)) from None
+
+
+async def _would_tls_help(settings: Settings) -> bool:
+    """Whether the same connection gets further with TLS, where the DSN says not to use it."""
+    try:
+        if conninfo_to_dict(settings.dsn).get("sslmode") != "disable":
+            return False
+        live = await _attempt(settings, sslmode="require")
+    except (ConnectionRefused, psycopg.Error) as error:
+        kind = error.refusal.kind if isinstance(error, ConnectionRefused) else "other"
+        return kind in ("wrong_password", "no_such_database", "no_such_role", "authentication_failed")
+    await live.close()
+    return True

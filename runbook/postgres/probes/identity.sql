@@ -1,0 +1,32 @@
+-- E01: who we are, where, and what this server is. No relation is touched.
+SELECT current_setting('server_version_num')::int8 AS server_version_num,
+       current_setting('server_version') AS server_version,
+       version() AS version,
+       current_database()::text AS database,
+       d.oid::int8 AS database_oid,
+       session_user::text AS session_role,
+       current_user::text AS role,
+       (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS superuser,
+       pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all_sessions,
+       pg_has_role('pg_monitor', 'USAGE') AS is_monitor,
+       pg_backend_pid()::int8 AS backend_pid,
+       host(inet_server_addr()) AS server_address,
+       inet_server_port()::int8 AS server_port,
+       host(inet_client_addr()) AS client_address,
+       (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_backend_pid()) AS tls,
+       pg_is_in_recovery() AS is_standby,
+       coalesce((SELECT s.reset_val = 'on' FROM pg_catalog.pg_settings s
+                  WHERE s.name = 'default_transaction_read_only'), false) AS read_only_default,
+       current_setting('TimeZone') AS timezone,
+       current_setting('search_path') AS search_path,
+       current_schemas(true)::text[] AS schemas,
+       pg_encoding_to_char(d.encoding)::text AS encoding,
+       d.datcollate::text AS collation,
+       pg_postmaster_start_time() AS started_at,
+       clock_timestamp() AS server_time,
+       current_setting('block_size')::int8 AS block_size,
+       current_setting('cluster_name') AS cluster_name,
+       pg_get_userbyid(d.datdba)::text AS database_owner,
+       d.datconnlimit::int8 AS database_connection_limit
+  FROM pg_catalog.pg_database d
+ WHERE d.datname = current_database()

@@ -1,0 +1,47 @@
+-- params: limit
+-- E09, E13: indexes of user relations, from pg_index; pg_get_indexdef would wait for locks.
+WITH wanted AS MATERIALIZED (
+    SELECT i.*, c.relname, c.relpages, c.relispartition, c.relam, n.nspname
+      FROM pg_catalog.pg_index i
+      JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     ORDER BY i.indrelid, i.indexrelid
+     LIMIT $1::int8
+), keys AS MATERIALIZED (
+    SELECT w.indexrelid,
+           array_agg(a.attname::text ORDER BY u.place) FILTER (WHERE u.place <= w.indnkeyatts) AS names,
+           array_agg(a.attname::text ORDER BY u.place) FILTER (WHERE u.place > w.indnkeyatts) AS included
+      FROM wanted w
+     CROSS JOIN LATERAL unnest(w.indkey::int2[]) WITH ORDINALITY AS u(attnum, place)
+      LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = w.indrelid AND a.attnum = u.attnum AND u.attnum <> 0
+     GROUP BY w.indexrelid
+)
+SELECT w.indexrelid::int8 AS oid,
+       w.indrelid::int8 AS relation_oid,
+       w.nspname::text AS schema,
+       w.relname::text AS name,
+       coalesce(k.names, '{}') AS columns,
+       coalesce(k.included, '{}') AS included,
+       w.indisunique AS "unique",
+       w.indisprimary AS "primary",
+       w.indisexclusion AS exclusion,
+       w.indisvalid AS valid,
+       w.indisready AS ready,
+       w.indislive AS live,
+       w.indexrelid IN (SELECT p.index_relid FROM pg_catalog.pg_stat_progress_create_index p
+                         WHERE p.datname = current_database() AND p.index_relid IS NOT NULL) AS building,
+       am.amname::text AS method,
+       w.relpages::int8 AS pages,
+       w.indexprs IS NOT NULL AS has_expressions,
+       w.indpred IS NOT NULL AS has_predicate,
+       w.indisreplident AS replica_identity,
+       false AS nulls_not_distinct,
+       w.indexrelid IN (SELECT q.conindid FROM pg_catalog.pg_constraint q WHERE q.contype IN ('p', 'u', 'x')) AS "constraint",
+       w.relispartition AS is_partition,
+       pg_stat_get_numscans(w.indexrelid) AS scans,
+       -- 950 and 951 are the C and POSIX collations on every installation
+       NOT (w.indcollation::oid[] <@ '{0,950,951}'::oid[]) AS collation_dependent
+  FROM wanted w
+  JOIN pg_catalog.pg_am am ON am.oid = w.relam
+  LEFT JOIN keys k ON k.indexrelid = w.indexrelid
