@@ -6,13 +6,16 @@ talks to a server. Relations are keyed by ``(schema, name)`` as PostgreSQL store
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from runbook.sql import quote_qualified
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 RelationKey = tuple[str, str]
 """(schema, name)"""
@@ -55,7 +58,7 @@ class Constraint:
     inherited: bool = False
     enforced: bool = True
     deferrable: bool = False
-    on_delete: str = "a"  # of a foreign key, pg_constraint.confdeltype: a no action, r restrict, c cascade, n set null, d set default
+    on_delete: str = "a"  # pg_constraint.confdeltype: a no action, r restrict, c cascade, n set null, d set default
     on_update: str = "a"
 
 
@@ -195,7 +198,7 @@ class Function:
     inlined_volatility: str | None = None  # of an SQL function whose body is one expression, where that is known
     kind: str = "f"  # f function, p procedure, a aggregate, w window
     used_by: tuple[Dependant, ...] = ()
-    """What depends on it: triggers, defaults, constraints (``relation`` is their table), indexes (``relation`` is the index)."""
+    """What depends on it: triggers, defaults, constraints (``relation``: their table), indexes (``relation``: the index)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,36 +307,57 @@ class Catalog:
     @cached_property
     def by_name(self) -> Mapping[str, tuple[Relation, ...]]:
         """Relations by bare name, whatever their schema."""
-        grouped: dict[str, list[Relation]] = {}
-        for relation in self.relations.values():
-            grouped.setdefault(relation.name, []).append(relation)
-        return {name: tuple(found) for name, found in grouped.items()}
+        return grouped(self.relations.values(), name_of)
+
+    @cached_property
+    def index_tables(self) -> Mapping[RelationKey, tuple[RelationKey, ...]]:
+        """The table of each index, by the index's name."""
+        return grouped(self.relations.values(), indexes_of)
 
     @cached_property
     def owned_sequences(self) -> Mapping[RelationKey, tuple[RelationKey, ...]]:
         """Sequences by the table that owns them."""
-        grouped: dict[RelationKey, list[RelationKey]] = {}
-        for relation in self.relations.values():
-            if relation.owned_by is not None:
-                grouped.setdefault(relation.owned_by[0], []).append(relation.key)
-        return {key: tuple(found) for key, found in grouped.items()}
+        return grouped(self.relations.values(), owner_of)
 
     @cached_property
     def reads(self) -> Mapping[RelationKey, tuple[RelationKey, ...]]:
         """The relations that each view and materialized view reads directly."""
-        grouped: dict[RelationKey, dict[RelationKey, None]] = {}
-        for relation in self.relations.values():
-            for dependant in relation.dependants:
-                if dependant.relation is not None and dependant.kind in ("view", "matview", "materialized view"):
-                    grouped.setdefault(dependant.relation, {})[relation.key] = None
-        return {key: tuple(found) for key, found in grouped.items()}
+        return grouped(self.relations.values(), readers_of)
 
     @cached_property
     def referencing(self) -> Mapping[RelationKey, tuple[tuple[RelationKey, Constraint], ...]]:
         """Foreign keys by the relation they point to: (referencing relation, constraint)."""
-        grouped: dict[RelationKey, list[tuple[RelationKey, Constraint]]] = {}
-        for relation in self.relations.values():
-            for constraint in relation.constraints:
-                if constraint.references is not None:
-                    grouped.setdefault(constraint.references, []).append((relation.key, constraint))
-        return {key: tuple(found) for key, found in grouped.items()}
+        return grouped(self.relations.values(), references_of)
+
+
+def grouped(relations: Iterable[Relation], entries: Callable[[Relation], Iterable[tuple[K, V]]]) -> dict[K, tuple[V, ...]]:
+    """What ``entries`` says of each relation, gathered by its first part, each once."""
+    found: dict[K, dict[V, None]] = {}
+    for relation in relations:
+        for key, value in entries(relation):
+            found.setdefault(key, {})[value] = None
+    return {key: tuple(values) for key, values in found.items()}
+
+
+def name_of(relation: Relation) -> Iterable[tuple[str, Relation]]:
+    return ((relation.name, relation),)
+
+
+def indexes_of(relation: Relation) -> Iterable[tuple[RelationKey, RelationKey]]:
+    return [((i.schema or relation.schema, i.name), relation.key) for i in relation.indexes]
+
+
+def owner_of(relation: Relation) -> Iterable[tuple[RelationKey, RelationKey]]:
+    return ((relation.owned_by[0], relation.key),) if relation.owned_by is not None else ()
+
+
+def readers_of(relation: Relation) -> Iterable[tuple[RelationKey, RelationKey]]:
+    return [(d.relation, relation.key) for d in relation.dependants if d.relation is not None and d.kind in READERS]
+
+
+def references_of(relation: Relation) -> Iterable[tuple[RelationKey, tuple[RelationKey, Constraint]]]:
+    return [(c.references, (relation.key, c)) for c in relation.constraints if c.references is not None]
+
+
+READERS = frozenset({"view", "matview"})
+"""Kinds of dependants that read what they depend on."""
