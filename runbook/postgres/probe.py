@@ -20,10 +20,11 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Transformer
+from psycopg.pq import DiagnosticField
 from psycopg.types.string import TextBinaryLoader
 
 from runbook.postgres import rows
-from runbook.postgres.connect import Connection
+from runbook.postgres.connection import Connection
 from runbook.postgres.pipeline import ConnectionLost, DeadlinePassed, Outcome, Query, Segment
 from runbook.postgres.reading import Reading, ReadingStatus
 from runbook.postgres.refusals import ConnectionRefused
@@ -230,7 +231,9 @@ async def _ask(
 def _reading(connection: Connection, probe: Probe, outcome: Outcome) -> Reading[Any]:
     common: dict[str, Any] = {"duration_s": outcome.seconds, "at": _now()}
     if outcome.result is None:
-        status, why, sqlstate = _failure(connection, probe, outcome.error)
+        status, why, sqlstate = failure(outcome.error, deadline_s=probe.deadline_s)
+        if status == "denied":
+            why = f"{why}; {_grant(connection, probe)}"
         return Reading(probe.name, connection.side, status, reason=why, sqlstate=sqlstate, **common)
     try:
         found, truncated = make_rows(outcome.result, probe.row_type, probe.limit)
@@ -243,21 +246,16 @@ def _reading(connection: Connection, probe: Probe, outcome: Outcome) -> Reading[
     return Reading(probe.name, connection.side, "ok", found, reason=reason, truncated=truncated, **common)
 
 
-def _failure(
-    connection: Connection, probe: Probe, error: PGresult | None
-) -> tuple[ReadingStatus, str, str | None]:
+def failure(error: PGresult | None, *, deadline_s: float) -> tuple[ReadingStatus, str, str | None]:
+    """Status, reason and SQLSTATE that an error result of a probe means."""
     if error is None:
         return "unsupported", "the server answered without rows", None
-    from psycopg.pq import DiagnosticField
-
     sqlstate = (error.error_field(DiagnosticField.SQLSTATE) or b"").decode("ascii", "replace") or None
     primary = error.error_field(DiagnosticField.MESSAGE_PRIMARY) or b""
     message = clean_line(primary.decode("utf-8", "replace"))
     status = _STATUS.get(sqlstate or "", "unsupported")
-    if status == "denied":
-        message = f"{message}; {_grant(connection, probe)}"
-    elif sqlstate == "57014":
-        message = f"not answered within {probe.deadline_s:g} s ({message})"
+    if sqlstate == "57014":
+        message = f"not answered within {deadline_s:g} s ({message})"
     elif sqlstate == "55P03":
         message = f"something it reads is locked ({message})"
     elif status == "unsupported":
@@ -326,7 +324,7 @@ def make_rows(result: PGresult, row_type: type[Any], limit: int | None) -> tuple
         transformer.set_pgresult(result)
         loaded = transformer.load_rows(0, count, tuple)
     columns: list[Iterable[Any]] = list(zip(*loaded, strict=True))
-    for place, kind in _conversions(row_type):
+    for place, kind in _conversions(typing.cast(typing.Hashable, row_type)):
         columns[place] = _CONVERT[kind](columns[place])
     return tuple(map(row_type, *columns)), truncated
 

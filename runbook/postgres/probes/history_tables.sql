@@ -39,7 +39,7 @@ WITH known(tool, role, name, needed) AS (
            array_agg(a.attname::text ORDER BY a.attnum) AS columns,
            array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS types
       FROM known k
-      JOIN pg_catalog.pg_class c ON c.relname = k.name AND c.relkind IN ('r', 'p', 'v', 'f')
+      JOIN pg_catalog.pg_class c ON c.relname = k.name AND c.relkind IN ('r', 'p')
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
      GROUP BY k.tool, k.role, k.needed, c.oid, n.nspname, c.relname, c.reltuples, n.oid
