@@ -96,6 +96,8 @@ def _names(node: nodes.Node) -> Iterator[str]:
             return
         case nodes.Name(name=name):
             raise ConditionError(f"{name!r} is not a fact; facts are written group.name")
+        case nodes.Getattr(attr=name) if name.startswith("_"):
+            raise ConditionError(f"{name!r} is not part of a fact")
         case nodes.Filter(name=name) if name not in FILTERS:
             raise ConditionError(f"there is no filter {name!r} in conditions; there are: {', '.join(sorted(FILTERS))}")
         case nodes.Test(name=name) if name not in ("known", "unknown"):

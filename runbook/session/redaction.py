@@ -86,7 +86,7 @@ def _redact(value: Any) -> Any:
 
 
 _LITERAL = re.compile(
-    r"(?P<string>\b[eEbBxXnN]?'(?:[^'\\]|''|\\.)*(?:'|\Z))|(?P<dollar>\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))|"
+    r"(?P<string>(?:\b[eEbBxXnN])?'(?:[^'\\]|''|\\.)*(?:'|\Z))|(?P<dollar>\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))|"
     r"(?P<number>(?<![\w.])\d{7,}(?![\w.]))|(?P<ident>\"(?:[^\"]|\"\")*\")",
     re.S,
 )

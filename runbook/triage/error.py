@@ -35,7 +35,7 @@ _PRIVILEGE: tuple[tuple[str, str], ...] = (
     (r"must be (?:a )?member of role|SET ROLE|permission denied to set role", "role"),
     (r"must be superuser|permission denied to create|permission denied to set parameter|Only roles with", "superuser"),
     (
-        r"permission denied for (?:table|relation|sequence|column|view|materialized view|foreign table|partitioned table)",
+        r"permission denied for (?:table|relation|sequence|column|view|materialized view|foreign table)",
         "table",
     ),
 )
@@ -150,7 +150,7 @@ def _state_origin(facts: Facts, case: Case, error: ErrorReport) -> None:
 
 
 def privilege_problem(error: ErrorReport) -> str:
-    """What a 42501 is about: owner, schema, table, extension, role, superuser, rls, other; ``none`` for other errors."""
+    """What a 42501 is about (``owner``, ``schema``, ``table`` ... ``other``); ``none`` for any other error."""
     if error.sqlstate != "42501":
         return "none"
     for pattern, kind in _PRIVILEGE:

@@ -276,19 +276,17 @@ def _command_parts(relation: ast.Name, command: ast.AlterCommand) -> Parts | Non
         case "AT_ValidateConstraint" | "AT_DropConstraint":
             return Parts(relation, constraint=command.name)
         case "AT_AlterColumnType" if ast.is_node(command.definition, "ColumnDef"):
-            from postgast import deparse
-
             new = ast.column_spec(command.definition)
-            return Parts(relation, (command.name,), new_type=_type_text(deparse, new))
+            return Parts(relation, (command.name,), new_type=_type_text(new))
         case _:
             return (
                 Parts(relation, (command.name,))
-                if command.name and "Column" in command.type or command.type in ("AT_SetNotNull", "AT_DropNotNull")
+                if (command.name and "Column" in command.type) or command.type in ("AT_SetNotNull", "AT_DropNotNull")
                 else None
             )
 
 
-def _type_text(deparse: Any, column: ast.ColumnSpec) -> str:
+def _type_text(column: ast.ColumnSpec) -> str:
     if column.type is None:
         return ""
     modifiers = f"({', '.join(map(str, column.type.modifiers))})" if column.type.modifiers else ""
