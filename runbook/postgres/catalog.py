@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 CATALOG_PROBES = (
     "identity", "locks", "settings", "role_settings", "extensions", "role", "roles", "schemas", "relations",
-    "inheritance", "columns", "constraints", "indexes", "triggers", "dependants", "functions", "types", "publications",
-    "available_extensions",
+    "inheritance", "columns", "constraints", "indexes", "triggers", "dependants", "functions", "function_uses", "types",
+    "sequences", "publications", "available_extensions",
 )  # fmt: skip
 # Without these a catalog would say "there is no such table" where the truth is "we could not look".
 _REQUIRED = ("identity", "relations", "columns", "constraints", "indexes", "schemas")
@@ -95,12 +95,18 @@ def build_catalog(
     else:
         usable = {name: schema.can_use for name, schema in schemas.items()}
         search_path = resolve_search_path(settings.get("search_path", identity.search_path), role, usable)
+    # indexes are relations too, so that what depends on a function can name them
+    everything = keys | {row.oid: (row.schema, row.name) for row in _rows(readings, "indexes")}
+    used_by: dict[int, list[Dependant]] = defaultdict(list)
+    for u in _rows(readings, "function_uses"):
+        relation = everything.get(u.relation_oid) if u.relation_oid is not None else None
+        used_by[u.function_oid].append(Dependant(u.kind, u.description, None, relation))
     functions: dict[str, list[Function]] = defaultdict(list)
     for f in _rows(readings, "functions"):
         functions[f.name].append(
             Function(
                 f.schema, f.name, f.arguments, f.returns, f.volatility, f.language, f.extension, f.inlined_volatility,
-                f.kind,
+                f.kind, tuple(used_by.get(f.oid, ())),
             )
         )  # fmt: skip
     part_missing = any(not readings[n].ok or readings[n].truncated for n in CATALOG_PROBES if n in readings)
@@ -155,7 +161,13 @@ def _relations(
     columns = _grouped(column_rows, _column)
     constraints = _grouped(_rows(readings, "constraints"), lambda c: _constraint(c, keys))
     index_rows: Sequence[rows.IndexRow] = _rows(readings, "indexes")
-    indexes = _grouped(index_rows, _index)
+    index_keys: dict[int, RelationKey] = {i.oid: (i.schema, i.name) for i in index_rows}
+    indexes = _grouped(index_rows, lambda i: _index(i, index_keys))
+    type_keys: dict[int, RelationKey] = {t.oid: (t.schema, t.name) for t in _rows(readings, "types")}
+    owned_by: dict[int, tuple[RelationKey, str]] = {}
+    for s in _rows(readings, "sequences"):
+        if s.owned_by_oid in keys and (column := names.get((s.owned_by_oid, s.owned_by_attnum))):
+            owned_by[s.oid] = (keys[s.owned_by_oid], column)
     triggers = _grouped(_rows(readings, "triggers"), _trigger)
     dependants = _grouped(
         _rows(readings, "dependants"),
@@ -224,6 +236,13 @@ def _relations(
             writes_per_s=writes_per_s.get(r.oid),
             last_analyze_s=r.last_analyze_age_s,
             extension=r.extension,
+            has_toast=r.has_toast if r.kind in ("r", "m") else None,
+            owned_by=owned_by.get(r.oid),
+            of_type=type_keys.get(r.of_type_oid) if r.of_type_oid is not None else None,
+            tablespace=r.tablespace,
+            access_method=r.access_method,
+            partition_strategy=r.partition_strategy,
+            partition_bound=r.partition_bound,
         )
     for i in index_rows:
         table = keys.get(i.relation_oid)
@@ -238,6 +257,9 @@ def _relations(
             owner=owners.get(i.relation_oid, ""),
             is_partition=i.is_partition,
             of=table,
+            parents=(index_keys[i.parent_oid],) if i.parent_oid in index_keys else (),
+            tablespace=i.tablespace,
+            access_method=i.method,
         )
     return found
 
@@ -262,10 +284,13 @@ def _constraint(c: rows.ConstraintRow, keys: Mapping[int, RelationKey]) -> Const
         no_inherit=c.no_inherit,
         inherited=c.inherited,
         enforced=c.enforced,
+        deferrable=c.deferrable,
+        on_delete=c.on_delete or "a",
+        on_update=c.on_update or "a",
     )
 
 
-def _index(i: rows.IndexRow) -> Index:
+def _index(i: rows.IndexRow, keys: Mapping[int, RelationKey]) -> Index:
     return Index(
         name=i.name,
         columns=i.columns,
@@ -283,6 +308,10 @@ def _index(i: rows.IndexRow) -> Index:
         replica_identity=i.replica_identity,
         exclusion=i.exclusion,
         schema=i.schema,
+        expression_columns=i.expression_columns,
+        default_operator_classes=i.default_operator_classes,
+        parent=keys.get(i.parent_oid) if i.parent_oid is not None else None,
+        tablespace=i.tablespace,
     )
 
 

@@ -85,6 +85,7 @@ PROBES: Mapping[str, Probe] = {
         Probe("dependants", rows.DependantRow, deadline_s=4.0, limit=50_000),
         Probe("policies", rows.PolicyRow, limit=5000),
         Probe("functions", rows.FunctionRow, deadline_s=4.0, limit=20_000),
+        Probe("function_uses", rows.FunctionUseRow, limit=20_000),
         Probe("types", rows.TypeRow, limit=5000),
         Probe("sequences", rows.SequenceRow, limit=20_000),
         Probe("history_tables", rows.HistoryTableRow, limit=100),

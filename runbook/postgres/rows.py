@@ -234,6 +234,9 @@ class RelationRow(_Named):
     options: tuple[str, ...]  # reloptions
     partition_key: tuple[str, ...]  # column names of a partitioned table; expressions are left out
     partition_strategy: str | None  # r l h
+    partition_bound: str | None  # of a partition, pg_get_expr(relpartbound); None when it is locked right now
+    has_toast: bool
+    of_type_oid: int | None  # a typed table's composite type
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +286,7 @@ class ConstraintRow:
     deferrable: bool
     deferred: bool
     on_delete: str | None  # a r c n d
+    on_update: str | None
     expression: str | None  # CHECK only; None when its relation is locked right now
 
 
@@ -312,6 +316,10 @@ class IndexRow(_Named):
     constraint: bool  # it backs a constraint
     is_partition: bool
     scans: int | None
+    expression_columns: tuple[str, ...]  # that expressions and predicate use, beside the key columns (pg_depend)
+    default_operator_classes: bool
+    parent_oid: int | None  # the partitioned index it is attached to
+    tablespace: str | None
     collation_dependent: bool  # a key column sorts by another collation than C or POSIX
 
 
@@ -374,6 +382,20 @@ class FunctionRow(_Named):
     strict: bool
     security_definer: bool
     inlined_volatility: str | None  # i s v of the one expression a simple SQL function is inlined to; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUseRow:
+    """Probe ``function_uses``: what depends on a user function.
+
+    ``kind``: trigger, event trigger, default, generated column, constraint, index, view, matview, rule, policy,
+    function, other.
+    """
+
+    function_oid: int
+    kind: str
+    description: str
+    relation_oid: int | None  # the table of a trigger, default or constraint; the index; the view
 
 
 @dataclass(frozen=True, slots=True)

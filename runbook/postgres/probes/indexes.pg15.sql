@@ -1,7 +1,7 @@
 -- params: limit
 -- E09, E13: indexes of user relations, from pg_index; pg_get_indexdef would wait for locks.
 WITH wanted AS MATERIALIZED (
-    SELECT i.*, c.relname, c.relpages, c.relispartition, c.relam, n.nspname
+    SELECT i.*, c.relname, c.relpages, c.relispartition, c.relam, c.reltablespace, n.nspname
       FROM pg_catalog.pg_index i
       JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -16,6 +16,21 @@ WITH wanted AS MATERIALIZED (
      CROSS JOIN LATERAL unnest(w.indkey::int2[]) WITH ORDINALITY AS u(attnum, place)
       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = w.indrelid AND a.attnum = u.attnum AND u.attnum <> 0
      GROUP BY w.indexrelid
+), used AS MATERIALIZED (
+    -- a key column is linked once for being a key: a second link, or one of no key, comes from an expression
+    SELECT x.indexrelid, array_agg(x.attname ORDER BY x.attname) AS names
+      FROM (SELECT w.indexrelid, a.attname::text AS attname
+              FROM wanted w
+              JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = w.indexrelid
+                                         AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                                         AND d.refobjid = w.indrelid AND d.refobjsubid > 0
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = w.indrelid AND a.attnum = d.refobjsubid
+             WHERE w.indexprs IS NOT NULL OR w.indpred IS NOT NULL
+             GROUP BY w.indexrelid, a.attname, a.attnum, w.indkey
+            HAVING count(*) > (CASE WHEN a.attnum = ANY (w.indkey::int2[]) THEN 1 ELSE 0 END)) AS x
+     GROUP BY x.indexrelid
+), special AS MATERIALIZED (
+    SELECT coalesce(array_agg(o.oid), '{}') AS oids FROM pg_catalog.pg_opclass o WHERE NOT o.opcdefault
 )
 SELECT w.indexrelid::int8 AS oid,
        w.indrelid::int8 AS relation_oid,
@@ -40,8 +55,15 @@ SELECT w.indexrelid::int8 AS oid,
        w.indexrelid IN (SELECT q.conindid FROM pg_catalog.pg_constraint q WHERE q.contype IN ('p', 'u', 'x')) AS "constraint",
        w.relispartition AS is_partition,
        pg_stat_get_numscans(w.indexrelid) AS scans,
+       coalesce(e.names, '{}') AS expression_columns,
+       NOT (w.indclass::oid[] && (SELECT s.oids FROM special s)) AS default_operator_classes,
+       h.inhparent::int8 AS parent_oid,
+       ts.spcname::text AS tablespace,
        -- 950 and 951 are the C and POSIX collations on every installation
        NOT (w.indcollation::oid[] <@ '{0,950,951}'::oid[]) AS collation_dependent
   FROM wanted w
   JOIN pg_catalog.pg_am am ON am.oid = w.relam
   LEFT JOIN keys k ON k.indexrelid = w.indexrelid
+  LEFT JOIN used e ON e.indexrelid = w.indexrelid
+  LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = w.indexrelid
+  LEFT JOIN pg_catalog.pg_tablespace ts ON ts.oid = w.reltablespace

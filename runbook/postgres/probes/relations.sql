@@ -12,6 +12,11 @@ WITH me AS (
        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
      ORDER BY c.oid
      LIMIT $2::int8
+), locked AS MATERIALIZED (
+    SELECT DISTINCT l.relation
+      FROM pg_catalog.pg_locks l
+     WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
 ), index_totals AS MATERIALIZED (
     SELECT i.indrelid, sum(ic.relpages)::int8 AS pages, sum(pg_stat_get_numscans(ic.oid))::int8 AS scans
       FROM pg_catalog.pg_index i
@@ -75,7 +80,11 @@ SELECT c.oid::int8 AS oid,
                    JOIN pg_catalog.pg_attribute ka ON ka.attrelid = c.oid AND ka.attnum = k.attnum
                   ORDER BY k.place)
            ELSE '{}' END AS partition_key,
-       p.partstrat::text AS partition_strategy
+       p.partstrat::text AS partition_strategy,
+       CASE WHEN c.relispartition AND c.oid NOT IN (SELECT l.relation FROM locked l)
+            THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
+       c.reltoastrelid <> 0 AS has_toast,
+       nullif(c.reloftype, 0)::int8 AS of_type_oid
   FROM wanted c
  CROSS JOIN server v
   LEFT JOIN me ON true
