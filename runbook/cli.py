@@ -290,7 +290,6 @@ def _session_options(config: Config, given: dict[str, Any]) -> Options:
         seen=given.get("seen"),
         answers=_answers(given.get("answer") or ()),
         connect_timeout_s=config.connect_timeout_s,
-        probe_timeout_s=config.probe_timeout_s,
     )
 
 

@@ -70,10 +70,6 @@ class Config:
         return float(self._get("timeouts.connect_s"))
 
     @property
-    def probe_timeout_s(self) -> float:
-        return float(self._get("timeouts.probe_s"))
-
-    @property
     def theme(self) -> str:
         return str(self._get("screen.theme"))
 
@@ -85,7 +81,6 @@ _SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("playbooks.folders", "RUNBOOK_PLAYBOOKS", list, "further folders of playbooks"),
     ("sessions.folder", "RUNBOOK_SESSIONS", str, "where sessions are recorded"),
     ("timeouts.connect_s", "RUNBOOK_CONNECT_TIMEOUT", float, "seconds to wait for a connection"),
-    ("timeouts.probe_s", "RUNBOOK_PROBE_TIMEOUT", float, "seconds one probe may take"),
     ("screen.theme", "RUNBOOK_THEME", str, "theme of the screens"),
 )
 """Key in the file, variable of the environment, type, meaning."""
@@ -202,7 +197,7 @@ def _default(key: str) -> Any:
             return ()
         case "sessions.folder":
             return _default_sessions()
-        case "timeouts.connect_s" | "timeouts.probe_s":
+        case "timeouts.connect_s":
             return 5.0
         case _:
             return ""

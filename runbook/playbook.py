@@ -184,7 +184,7 @@ def read(path: Path, *, own: bool = False) -> Playbook:
 
 def check(playbook: Playbook, known_ids: Iterable[str] = ()) -> list[PlaybookError]:
     """Everything that only shows when the playbook is used: every sentence and section rendered with samples."""
-    from runbook.migration.statement import problem_in  # the parser; only needed to check
+    from runbook.migration.statement import split  # the parser; only needed to check
 
     book = FactBook.of_samples()
     errors: list[PlaybookError] = []
@@ -210,9 +210,10 @@ def check(playbook: Playbook, known_ids: Iterable[str] = ()) -> list[PlaybookErr
     if missing:
         errors.append(PlaybookError(playbook.path, playbook.body_line, f"missing section: {', '.join(missing)}"))
     for block in rendered.sql:
-        problem = problem_in(block.sql)
-        if problem:
-            errors.append(PlaybookError(playbook.path, playbook.body_line, f"SQL in {block.section}: {problem}"))
+        for problem in split(block.sql, psql=False)[1]:
+            errors.append(
+                PlaybookError(playbook.path, playbook.body_line, f"SQL in {block.section}: {problem.message}")
+            )
     return errors
 
 

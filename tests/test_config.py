@@ -19,7 +19,7 @@ role = "deploy"
 [sides.staging]
 service = "shop-staging"
 [timeouts]
-probe_s = 3
+connect_s = 3
 """
 
 
@@ -39,14 +39,14 @@ def test_the_project_file_is_found_from_a_folder_below_it(project: Path) -> None
     config = loaded(project)
     assert config.production is not None
     assert (config.production.name, config.production.role) == ("eu-1", "deploy")
-    assert config.probe_timeout_s == 3
+    assert config.connect_timeout_s == 3
 
 
 def test_the_environment_beats_the_file_and_the_command_line_beats_both(project: Path) -> None:
-    environ = {"RUNBOOK_PRODUCTION": "host=from-env", "RUNBOOK_PROBE_TIMEOUT": "7"}
+    environ = {"RUNBOOK_PRODUCTION": "host=from-env", "RUNBOOK_CONNECT_TIMEOUT": "7"}
     config = loaded(project, environ=environ)
     assert config.production is not None
-    assert (config.production.dsn, config.probe_timeout_s) == ("host=from-env", 7)
+    assert (config.production.dsn, config.connect_timeout_s) == ("host=from-env", 7)
     config = loaded(project, environ=environ, options={"sides.production.dsn": "host=from-option"})
     assert config.production is not None
     assert config.production.dsn == "host=from-option"
@@ -62,9 +62,9 @@ def test_a_configured_side_can_be_chosen_by_its_name(project: Path) -> None:
 
 def test_the_users_own_file_is_read_below_the_projects(project: Path) -> None:
     (project / "user").mkdir()
-    (project / "user" / "runbook.toml").write_text("[timeouts]\nprobe_s = 1\nconnect_s = 2\n")
+    (project / "user" / "runbook.toml").write_text('[timeouts]\nconnect_s = 1\n[screen]\ntheme = "light"\n')
     config = loaded(project)
-    assert (config.probe_timeout_s, config.connect_timeout_s) == (3, 2)
+    assert (config.connect_timeout_s, config.theme) == (3, "light")
 
 
 def test_any_side_may_be_missing(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_show_names_every_source_and_masks_every_password(project: Path) -> None
     rows = {key: (value, source) for key, value, source in show(loaded(project))}
     assert rows["sides.production.dsn"][0] == "postgresql://deploy:***@db-1/shop"
     assert rows["sides.production.dsn"][1].endswith("runbook.toml")
-    assert rows["timeouts.connect_s"][1] == "default"
+    assert rows["screen.theme"][1] == "default"
     assert "geheim" not in repr(loaded(project))
 
 
@@ -87,8 +87,8 @@ def test_show_names_every_source_and_masks_every_password(project: Path) -> None
         ("[sides.production]\nname = 'x'", "neither dsn nor service"),
         ("[sides.production]\ndsn = 'x'\nhots = 'y'", "'hots'"),
         ("[sides.production]\ndsn = 'x'\ncolour = 'mauve'", "colour"),
-        ("[timeouts]\nprobe_s = 'soon'", "number of seconds"),
-        ("[timeouts]\nprobe_s = -1", "above 0"),
+        ("[timeouts]\nconnect_s = 'soon'", "number of seconds"),
+        ("[timeouts]\nconnect_s = -1", "above 0"),
         ("[playbooks]\nfolders = 3", "list of paths"),
     ],
 )

@@ -26,7 +26,7 @@ from runbook.triage.versions import pooler, provider, short_version
 if TYPE_CHECKING:
     from runbook.failure.report import ErrorReport
     from runbook.migration.model import Migration
-    from runbook.postgres.look import Look
+    from runbook.postgres.survey import Look
 
 _KEPT_ROWS = 100
 """Rows of one reading that the journal keeps; the count is always kept."""
@@ -79,7 +79,6 @@ class Options:
     seen: str | None = None
     answers: tuple[tuple[str, str], ...] = ()
     connect_timeout_s: float = 5.0
-    probe_timeout_s: float = 5.0
     title: str = ""
 
 
@@ -190,18 +189,25 @@ class LiveSession:
             task.result()
 
     async def _look_at(self, side: SideChoice) -> None:
-        from runbook.postgres.look import look
+        from runbook.postgres.survey import look
 
         found = await look(
             side.key,
             side.dsn,
             role=side.role,
             connect_timeout_s=self._options.connect_timeout_s,
-            probe_timeout_s=self._options.probe_timeout_s,
+            functions=self._functions(),
             on_reading=self._record_reading,
         )
         self._looks[side.key] = found
         self._append(_side_seen(side_case(side, found)))
+
+    def _functions(self) -> list[str]:
+        """Names of the functions that the migration calls: whether a server has them is part of the look."""
+        from runbook.migration.ast import functions_used
+
+        statements = self._migration.statements if self._migration is not None else ()
+        return sorted({f.name.name for s in statements if s.node is not None for f in functions_used(s.node)})
 
     def _record_reading(self, reading: Reading[Any]) -> None:
         rows: tuple[dict[str, Any], ...] = ()
@@ -316,22 +322,29 @@ class LiveSession:
     # -- locks, checks, export ----------------------------------------------------------------------------------------
 
     async def watch_locks(self, interval_s: float = 1.0) -> None:
-        from runbook.postgres.look import Watcher
+        from runbook.postgres.refusals import ConnectionRefused
+        from runbook.postgres.survey import Watcher
         from runbook.triage.live_locks import tree_of
 
         side = self._sides.get("production")
-        if side is None:
-            return
-        watcher = Watcher(side.key, side.dsn, connect_timeout_s=self._options.connect_timeout_s)
-        try:
-            while not self._closed:
-                readings = await watcher.sample()
-                tree = tree_of(readings, side.name, migration=self._migration, error=self._error)
-                if tree is not None:
-                    self._append(ev.LocksSampled(tree))
+        while side is not None and not self._closed:
+            try:
+                watcher = await Watcher.open(
+                    side.key, side.dsn, connect_timeout_s=self._options.connect_timeout_s
+                )
+            except ConnectionRefused:
+                # What is on the screen grows old and says so; the next try may be let in.
                 await asyncio.sleep(interval_s)
-        finally:
-            await watcher.close()
+                continue
+            async with watcher:
+                while not self._closed:
+                    readings = await watcher.sample()
+                    tree = tree_of(readings, side.name, migration=self._migration, error=self._error)
+                    if tree is None:
+                        break
+                    self._append(ev.LocksSampled(tree))
+                    await asyncio.sleep(interval_s)
+            await asyncio.sleep(interval_s)
 
     async def run_check(self, block: SqlBlock) -> ev.CheckRun:
         """Run a read-only block on its side under guard. Raises nothing: the outcome says what happened."""
@@ -343,8 +356,12 @@ class LiveSession:
             return self._check(ev.CheckRun(block.on, block.sql, "denied", reason=f"not run: {reason}"))
         from runbook.postgres.check import run_read_only
 
+        timeout = self._options.connect_timeout_s
+        found = await run_read_only(side.key, side.dsn, block.sql, connect_timeout_s=timeout)
         return self._check(
-            await run_read_only(side.key, side.dsn, block.sql, connect_timeout_s=self._options.connect_timeout_s)
+            ev.CheckRun(
+                side.key, block.sql, found.status, found.columns, found.rows, found.reason, round(found.duration_s, 3)
+            )
         )
 
     def _check(self, check: ev.CheckRun) -> ev.CheckRun:
@@ -395,7 +412,8 @@ def side_case(side: SideChoice, found: Look) -> SideCase:
         refusal=found.refusal,
         readings=found.readings,
         catalog=found.catalog,
-        pooler=found.pooler,
+        pooler="a transaction pooler" if found.pooled else None,
+        earlier=found.earlier,
         role=side.role,
     )
 

@@ -26,6 +26,8 @@ class SideCase:
     refusal: Refusal | None = None
     readings: Mapping[str, Reading[Any]] = field(default_factory=lambda: MappingProxyType({}))
     catalog: Catalog | None = None
+    earlier: Mapping[str, Reading[Any]] = field(default_factory=lambda: MappingProxyType({}))
+    """The first of two samples of activity, locks and blocking: a wait that is in both is no passing moment."""
     pooler: str | None = None
     role: str | None = None
 

@@ -51,7 +51,7 @@ def _state_waits(facts: Facts, waits: Waits, side: SideCase) -> None:
     count = len(waits.waits)
     facts.know("locks.waiting", count, f"{count} sessions wait for a lock", readings="production/blocking")
     facts.know("locks.longest_wait_s", longest, f"the longest waits {duration(longest)}")
-    facts.know("locks.samples", 2 if side.ok("activity:2") else 1, "looks at pg_stat_activity and pg_locks")
+    facts.know("locks.samples", 2 if "blocking" in side.earlier else 1, "looks at pg_stat_activity and pg_locks")
 
 
 def _state_migration(
