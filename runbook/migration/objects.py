@@ -319,10 +319,7 @@ def _created_by_alter(node: Any) -> Iterator[ObjectRef]:
 def _dropped(node: Any) -> Iterator[ObjectRef]:
     kind = ast.enum_name(node, "remove_type")
     for item in node.objects:
-        if kind in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE"):
-            name = ast.qualified(item)
-            yield ObjectRef("relation", name.name, name.schema, optional=node.missing_ok)
-        elif kind == "OBJECT_INDEX":
+        if kind in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE") or kind == "OBJECT_INDEX":
             name = ast.qualified(item)
             yield ObjectRef("relation", name.name, name.schema, optional=node.missing_ok)
         elif kind in ("OBJECT_TYPE", "OBJECT_DOMAIN"):

@@ -21,7 +21,7 @@ _NAMES: dict[str, str] = {
     "armor dearmor": "pgcrypto",
     "gin_trgm_ops gist_trgm_ops similarity word_similarity strict_word_similarity show_trgm": "pg_trgm",
     "unaccent": "unaccent",
-    "levenshtein levenshtein_less_equal soundex difference metaphone dmetaphone dmetaphone_alt daitch_mokotoff": "fuzzystrmatch",
+    "levenshtein levenshtein_less_equal soundex difference metaphone dmetaphone daitch_mokotoff": "fuzzystrmatch",
     "crosstab crosstab2 crosstab3 crosstab4 connectby normal_rand": "tablefunc",
     "dblink dblink_connect dblink_exec": "dblink",
     "postgres_fdw": "postgres_fdw",
