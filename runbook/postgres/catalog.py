@@ -23,6 +23,7 @@ from runbook.migration.catalog import (
     TypeObject,
 )
 from runbook.postgres import rows
+from runbook.postgres.bulk import many_objects
 from runbook.postgres.reading import Reading
 from runbook.postgres.settings import effective_settings, resolve_search_path
 
@@ -79,11 +80,18 @@ def build_catalog(
         if reading is None or not reading.ok:
             why = "was not asked" if reading is None else f"{reading.status}: {reading.reason}"
             raise CatalogUnavailable(f"the catalog is not known ({name} {why})")
+    with many_objects(sum(len(reading.rows) for reading in readings.values())):
+        return _build(readings, basis, writes_per_s or {})
+
+
+def _build(
+    readings: Mapping[str, Reading[Any]], basis: Literal["production", "local"], writes_per_s: Mapping[int, float]
+) -> Catalog:
     identity: rows.IdentityRow = readings["identity"].rows[0]
     role_row: rows.RoleRow | None = _first(readings, "role")
     relation_rows: Sequence[rows.RelationRow] = _rows(readings, "relations")
     keys: dict[int, RelationKey] = {row.oid: (row.schema, row.name) for row in relation_rows}
-    relations = _relations(readings, relation_rows, keys, writes_per_s or {})
+    relations = _relations(readings, relation_rows, keys, writes_per_s)
     schemas = {
         row.name: Schema(row.name, row.owner, row.can_create, row.can_use) for row in _rows(readings, "schemas")
     }

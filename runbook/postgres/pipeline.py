@@ -86,9 +86,8 @@ async def exchange(pgconn: PGconn, segments: Sequence[Segment], deliver: Callabl
                 in_query = True
                 status = result.status
                 if status == ExecStatus.PIPELINE_SYNC:
-                    now = perf_counter()
-                    deliver(index, Outcome(None if failed else last, failed, now - started))
-                    index, last, failed, started = index + 1, None, None, now
+                    deliver(index, Outcome(None if failed else last, failed, perf_counter() - started))
+                    index, last, failed, started = index + 1, None, None, perf_counter()
                     if index == len(segments):
                         return
                 elif status == ExecStatus.FATAL_ERROR:

@@ -24,6 +24,7 @@ from psycopg.pq import DiagnosticField
 from psycopg.types.string import TextBinaryLoader
 
 from runbook.postgres import rows
+from runbook.postgres.bulk import many_objects
 from runbook.postgres.connection import Connection
 from runbook.postgres.pipeline import ConnectionLost, DeadlinePassed, Outcome, Query, Segment
 from runbook.postgres.reading import Reading, ReadingStatus
@@ -32,6 +33,7 @@ from runbook.sql import quote_ident
 from runbook.text import clean, clean_line
 
 if typing.TYPE_CHECKING:
+    from psycopg.abc import AdaptContext
     from psycopg.pq.abc import PGresult
 
 FOLDER = Path(__file__).parent / "probes"
@@ -316,18 +318,21 @@ def make_rows(result: PGresult, row_type: type[Any], limit: int | None) -> tuple
         count = min(count, limit)
     if count == 0:
         return (), False
-    try:
-        transformer = Transformer()
-        transformer.set_pgresult(result)
-        loaded = transformer.load_rows(0, count, tuple)
-    except UnicodeDecodeError:
-        transformer = Transformer(_Lenient())
-        transformer.set_pgresult(result)
-        loaded = transformer.load_rows(0, count, tuple)
-    columns: list[Iterable[Any]] = list(zip(*loaded, strict=True))
-    for place, kind in _conversions(typing.cast(typing.Hashable, row_type)):
-        columns[place] = _CONVERT[kind](columns[place])
-    return tuple(map(row_type, *columns)), truncated
+    with many_objects(count):
+        try:
+            loaded = _load(result, count, None)
+        except UnicodeDecodeError:
+            loaded = _load(result, count, _Lenient())
+        columns: list[Iterable[Any]] = list(zip(*loaded, strict=True))
+        for place, kind in _conversions(typing.cast(typing.Hashable, row_type)):
+            columns[place] = _CONVERT[kind](columns[place])
+        return tuple(map(row_type, *columns)), truncated
+
+
+def _load(result: PGresult, count: int, context: AdaptContext | None) -> list[tuple[Any, ...]]:
+    transformer = Transformer(context)
+    transformer.set_pgresult(result)
+    return transformer.load_rows(0, count, tuple)
 
 
 @cache
@@ -357,6 +362,9 @@ def _clean_column(column: Iterable[str | None]) -> Iterable[str | None]:
 
 
 def _clean_arrays(column: Iterable[list[str | None] | None]) -> list[tuple[str | None, ...]]:
+    joined = "".join([v for value in column if value for v in value if v])
+    if joined.isascii() and joined.isprintable():
+        return _arrays(column)
     return [tuple([clean(v) if v else v for v in value]) if value else () for value in column]
 
 
