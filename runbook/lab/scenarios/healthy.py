@@ -1,0 +1,17 @@
+"""Nothing is wrong: the tool must say so."""
+
+from runbook.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    id="healthy",
+    title="A healthy pair",
+    story="A small migration is about to run. Is anything in its way?",
+    seen="planned",
+    expected=None,
+    migration={
+        "migrations/0046_customers_consent.sql": (
+            "ALTER TABLE customers ADD COLUMN newsletter boolean NOT NULL DEFAULT false;\n"
+        )
+    },
+    attempt=False,
+)

