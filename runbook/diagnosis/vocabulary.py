@@ -45,7 +45,7 @@ _SESSION = {
     "backend_type": "client backend",
     "client": "10.0.0.7",
     "is_migration": False,
-    "label": "nightly-report (app)",
+    "label": "nightly-report as app",
 }
 _MIGRATION_SESSION = {
     **_SESSION,

@@ -316,10 +316,15 @@ def _created_by_alter(node: Any) -> Iterator[ObjectRef]:
                     yield ObjectRef("index", spec.name, table.schema, table)
 
 
+_RELATIONS = frozenset(
+    {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE", "OBJECT_INDEX"}
+)
+
+
 def _dropped(node: Any) -> Iterator[ObjectRef]:
     kind = ast.enum_name(node, "remove_type")
     for item in node.objects:
-        if kind in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE") or kind == "OBJECT_INDEX":
+        if kind in _RELATIONS:
             name = ast.qualified(item)
             yield ObjectRef("relation", name.name, name.schema, optional=node.missing_ok)
         elif kind in ("OBJECT_TYPE", "OBJECT_DOMAIN"):

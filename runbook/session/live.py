@@ -304,7 +304,7 @@ class LiveSession:
         from runbook.migration.sources import MigrationError, load
 
         try:
-            self._migration = load(paths, runner)
+            self._migration = load(paths, runner=runner)
         except MigrationError as error:
             self._append(ev.InputFailed("migration", str(error)))
             return

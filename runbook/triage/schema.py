@@ -286,7 +286,7 @@ def _state_schema(
     drift: list[str],
     dependants: list[dict[str, Any]],
 ) -> None:
-    names = {"already_there": there, "not_there": gone, "drift": drift, "dependants": dependants}
+    names: dict[str, list[Any]] = {"already_there": there, "not_there": gone, "drift": drift, "dependants": dependants}
     for name, value in names.items():
         if production is None:
             facts.unknown(f"schema.{name}", "production's catalog is not known")

@@ -218,9 +218,14 @@ def _rows(
         names += sorted(
             n
             for n in {*local, *production} - set(names)
-            if not _NOISE.match(n) and n in local and n in production and local[n].shown != production[n].shown
+            if not _NOISE.match(n) and n in local and n in production and _chosen_apart(local[n], production[n])
         )
     return tuple(sorted((_row(n, local, production, case) for n in names), key=lambda r: _ORDER[r.mark]))
+
+
+def _chosen_apart(here: Effective, there: Effective) -> bool:
+    """Two values that differ because somebody set one: other defaults of another major are no news."""
+    return here.shown != there.shown and (here.source != "default" or there.source != "default")
 
 
 _ORDER: dict[Mark, int] = {"matters": 0, "differs": 1, "only_here": 2, "unknown": 3, "info": 4, "same": 5}

@@ -171,7 +171,7 @@ def label(session: SessionRow) -> str:
     if session.backend_type not in ("client backend", ""):
         return session.backend_type
     if session.application_name and session.role and session.application_name != session.role:
-        return f"{session.application_name} ({session.role})"
+        return f"{session.application_name} as {session.role}"
     return session.application_name or session.role or f"pid {session.pid}"
 
 
