@@ -36,7 +36,9 @@ class Fault:
 
 FAULTS = [
     Fault("needs-newer-major", "ALTER TABLE orders ADD COLUMN double numeric GENERATED ALWAYS AS (total * 2) VIRTUAL;"),
-    Fault("needs-newer-major", "ALTER TABLE orders ADD CONSTRAINT note_nn NOT NULL note NOT VALID;", name="not-valid-nn"),
+    Fault(
+        "needs-newer-major", "ALTER TABLE orders ADD CONSTRAINT note_nn NOT NULL note NOT VALID;", name="not-valid-nn"
+    ),
     Fault(
         "needs-newer-major",
         "MERGE INTO orders o USING customers c ON o.customer_id = c.id WHEN MATCHED THEN UPDATE SET note = c.name"
@@ -223,10 +225,18 @@ async def test_a_healthy_pair_has_no_causes(pair: tuple[Database, Database], tmp
     assert state.diagnosis.conclusion == "nothing_wrong"
 
 
-PLANNED = [f for f in FAULTS if f.cause not in (
-    "unique-violation-existing-duplicates", "not-null-violation", "foreign-key-violation", "check-violation",
-    "statement-timeout",
-)]
+PLANNED = [
+    f
+    for f in FAULTS
+    if f.cause
+    not in (
+        "unique-violation-existing-duplicates",
+        "not-null-violation",
+        "foreign-key-violation",
+        "check-violation",
+        "statement-timeout",
+    )
+]
 
 
 @pytest.mark.parametrize("fault", PLANNED, ids=[f"{f.cause}-{f.name}" if f.name else f.cause for f in PLANNED])
