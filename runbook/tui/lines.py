@@ -1,0 +1,159 @@
+"""Lines of styled text as values, and the helpers that make text fit. Nothing here knows of widgets.
+
+A view is a function of the state and a width to ``Line``s. Text becomes safe here, once: ``Line`` is only made through
+``line``, which cleans every piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+
+from runbook.text import clean_line
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of one line. ``style``: names of paint (``bad``, ``muted bold``), resolved by the theme."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a screen. Lines with the same ``key`` are one item, which the cursor stops at."""
+
+    spans: tuple[Span, ...] = ()
+    key: str | None = None
+
+    @property
+    def plain(self) -> str:
+        return "".join(span.text for span in self.spans).rstrip()
+
+    @property
+    def width(self) -> int:
+        """Cells it takes on a terminal."""
+        return sum(cell_len(span.text) for span in self.spans)
+
+
+Piece = str | tuple[str, str] | Span
+
+
+def line(*pieces: Piece, key: str | None = None) -> Line:
+    """A line of pieces: plain text, or (text, style). Control, bidi and newline characters are made visible."""
+    return Line(tuple(_span(piece) for piece in pieces), key)
+
+
+def _span(piece: Piece) -> Span:
+    if isinstance(piece, Span):
+        return piece
+    text, style = (piece, "") if isinstance(piece, str) else piece
+    return Span(safe(text), style)
+
+
+@lru_cache(4096)
+def safe(text: str) -> str:
+    """``text`` on one line with everything a terminal would obey made visible; inner spaces stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    from runbook.text import clean
+
+    return clean(text.replace("\t", "    ")).replace("\n", " ⏎ ")
+
+
+def fit(text: str, width: int) -> str:
+    """``text`` on one line, cut to ``width`` cells; a cut shows as ``…``."""
+    text = safe(text)
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
+
+
+def column(text: str, width: int) -> str:
+    """``fit`` and filled with blanks to exactly ``width`` cells."""
+    return set_cell_size(fit(text, width), width)
+
+
+def right(text: str, width: int) -> str:
+    """``fit`` and moved to the right end of ``width`` cells."""
+    text = fit(text, width)
+    return " " * (width - cell_len(text)) + text
+
+
+def wrap(text: str, width: int, most: int = 0) -> list[str]:
+    """``text`` in lines of at most ``width`` cells, broken at blanks where there are any.
+
+    ``most`` > 0 limits their number; then the last one ends with ``…`` if something was left out.
+    """
+    width = max(width, 1)
+    lines: list[str] = []
+    current = ""
+    words = clean_line(text).split(" ")
+    index = 0
+    while index < len(words):
+        word = words[index]
+        joined = f"{current} {word}" if current else word
+        if cell_len(joined) <= width:
+            current = joined
+        elif current:
+            lines.append(current)
+            current = ""
+            continue
+        else:
+            head = set_cell_size(word, width).rstrip() or word[:1]
+            lines.append(head)
+            words[index] = word[len(head) :]
+            if not words[index]:
+                index += 1
+            continue
+        index += 1
+        if most and len(lines) > most:
+            break
+    if current:
+        lines.append(current)
+    if most and len(lines) > most:
+        lines = [*lines[: most - 1], fit(lines[most - 1] + " …", width)]
+        if not lines[-1].endswith("…"):
+            lines[-1] = fit(lines[-1], width - 1) + "…"
+    return lines or [""]
+
+
+def paragraph(
+    text: str, width: int, style: str = "", *, first: Piece = "", indent: int = 0, most: int = 0, key: str | None = None
+) -> list[Line]:
+    """``text`` wrapped; ``first`` stands before it and later lines are indented by ``indent`` cells."""
+    wrapped = wrap(text, width - indent, most)
+    lines = [line(first, (wrapped[0], style), key=key)] if first else [line(" " * indent, (wrapped[0], style), key=key)]
+    return lines + [line(" " * indent, (more, style), key=key) for more in wrapped[1:]]
+
+
+def preformatted(text: str, width: int, style: str = "", *, indent: int = 0, key: str | None = None) -> list[Line]:
+    """``text`` with its own line breaks kept and long lines broken at ``width``: SQL, logs."""
+    lines = []
+    for row in text.replace("\r\n", "\n").split("\n"):
+        row = safe(row.rstrip())
+        room = max(width - indent, 1)
+        while True:
+            head = set_cell_size(row, room).rstrip() if cell_len(row) > room else row
+            lines.append(line(" " * indent, (head, style), key=key))
+            row = row[max(len(head), 1) :]
+            if not row:
+                break
+    return lines
+
+
+def spread(left: Sequence[Piece], rest: Sequence[Piece], width: int, *, key: str | None = None, fill: str = "") -> Line:
+    """``left`` at the left end and ``rest`` at the right end of one line."""
+    spans = [_span(piece) for piece in left]
+    ending = [_span(piece) for piece in rest]
+    room = width - sum(cell_len(s.text) for s in (*spans, *ending))
+    return Line((*spans, Span(" " * max(room, 1), fill), *ending), key)
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """What the lines say, for the clipboard and for tests."""
+    return "\n".join(one.plain for one in lines)

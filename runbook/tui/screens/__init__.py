@@ -1,0 +1,1 @@
+"""The screens of the app, each imported when it is first opened."""

@@ -1,0 +1,1 @@
+"""Views: pure functions from the state and a width to lines. They word and arrange; they decide nothing."""

@@ -1,0 +1,151 @@
+"""The lock tree as lines: roots first, who waits below, siblings that do the same folded into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from runbook.playbook import lock_name
+from runbook.text import shorten
+from runbook.triage.model import LockNode, LockTree
+from runbook.tui.lines import Line, Span, fit, line, paragraph
+
+_MANY = 3
+"""So many siblings with the same query and wait are one line."""
+
+
+def age(seconds: float | None) -> str:
+    """``00:04:31``; unknown says so."""
+    if seconds is None:
+        return "?"
+    hours, rest = divmod(int(max(seconds, 0)), 3600)
+    return f"{hours:02}:{rest // 60:02}:{rest % 60:02}" if hours < 100 else f"{hours // 24} days"
+
+
+def lock_tree(tree: LockTree, width: int, *, unfolded: frozenset[str] = frozenset()) -> list[Line]:
+    """Every session that waits or is waited for, then what happens if one of them ends, then what was not seen."""
+    lines: list[Line] = []
+    for number, root in enumerate(tree.roots):
+        if number:
+            lines.append(line())
+        lines += _node(root, width, "", "", unfolded)
+    if tree.advice:
+        lines.append(line())
+        for advice in tree.advice:
+            lines += _advice(advice, width)
+    if tree.note:
+        lines += [line(), *paragraph(tree.note, width, "warn", first=("? ", "warn"), indent=2)]
+    return lines
+
+
+def node_key(node: LockNode) -> str:
+    """What tells sessions apart: pids are reused, so backend_start belongs to it."""
+    session = node.session
+    return f"gid:{session.gid}" if session.gid else f"{session.pid}@{session.backend_start or '?'}"
+
+
+def find_node(tree: LockTree | None, key: str | None) -> LockNode | None:
+    """The session of a line, if it is still there."""
+    if tree is None or key is None:
+        return None
+    todo = list(tree.roots)
+    while todo:
+        node = todo.pop()
+        if node_key(node) == key:
+            return node
+        todo.extend(node.children)
+    return None
+
+
+def _node(node: LockNode, width: int, lead: str, below: str, unfolded: frozenset[str], more: int = 0) -> list[Line]:
+    key = node_key(node)
+    lines = [_session_line(node, width, lead, key, more)]
+    pad = below + ("│  " if node.children else "   ")
+    for text in _details(node):
+        room = width - len(pad) - 2
+        lines.append(line((pad, "faint"), "  ", (fit(text, room), "" if text.startswith("holds") else "muted"), key=key))
+    groups = _grouped(node.children, unfolded)
+    for number, (child, alike) in enumerate(groups):
+        last = number == len(groups) - 1
+        lines += _node(
+            child, width, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "), unfolded, alike
+        )
+    return lines
+
+
+def _session_line(node: LockNode, width: int, lead: str, key: str, more: int) -> Line:
+    session = node.session
+    spans: list[Span | tuple[str, str] | str] = [(lead, "faint")]
+    if session.pid:
+        spans.append((f"{session.pid} ", "bold"))
+    spans.append(fit(session.label, max(min(30, width // 3), 8)) + " ")
+    if node.waits_for:
+        mode, _, on = node.waits_for.partition(" on ")
+        spans += [" waits ", (age(node.wait_s), "warn"), " for ", (lock_name(mode), "bold")]
+        if on:
+            spans.append(f" on {on}")
+    else:
+        paint = "warn" if node.kind in ("idle_in_transaction", "prepared") else "muted"
+        spans += [(f" {session.state or 'state hidden'} ", paint), (age(session.xact_age_s), "warn")]
+    if node.in_cycle:
+        spans.append(("  in a cycle (deadlock)", "bad bold"))
+    if more:
+        spans.append((f"  + {more} like this", "bold"))
+    if session.is_migration:
+        spans.append(("  ← your migration", "accent bold"))
+    return _cut(line(*spans, key=key), width)
+
+
+def _details(node: LockNode) -> list[str]:
+    session = node.session
+    holds = [f"holds {_lock(text)}" for text in node.holds]
+    if session.hidden:
+        return [*holds, "its query is hidden from our role"]
+    return [*holds, shorten(session.query, 300)] if session.query else holds
+
+
+def _lock(text: str) -> str:
+    mode, _, on = text.partition(" on ")
+    return f"{lock_name(mode)} on {on}" if on else text
+
+
+def _grouped(children: Sequence[LockNode], unfolded: frozenset[str]) -> list[tuple[LockNode, int]]:
+    """Siblings with how many like them stand behind the first; those with sessions behind them stay apart."""
+
+    def alike(node: LockNode) -> tuple[object, ...]:
+        session = node.session
+        if node.children or session.is_migration:
+            return (node_key(node),)
+        return (session.query or "", node.waits_for or "", session.role or "", session.application_name or "")
+
+    order = {alike(child): n for n, child in reversed(list(enumerate(children)))}
+    groups: list[tuple[LockNode, int]] = []
+    for _, same in groupby(sorted(children, key=lambda c: order[alike(c)]), key=alike):
+        members = list(same)
+        if len(members) < _MANY or node_key(members[0]) in unfolded:
+            groups += [(member, 0) for member in members]
+        else:
+            groups.append((members[0], len(members) - 1))
+    return groups
+
+
+def _advice(text: str, width: int) -> list[Line]:
+    condition, colon, consequence = text.partition(":")
+    if not colon:
+        return paragraph(text, width, indent=2)
+    paint = "good bold" if "cancel" in condition else "bold"
+    lines = paragraph(consequence.strip(), width, first=(f"{condition}: ", paint), indent=len(condition) + 2)
+    return lines if len(condition) < width // 2 else paragraph(text, width, indent=2)
+
+
+def _cut(one: Line, width: int) -> Line:
+    """``one`` with its end cut to ``width`` cells."""
+    room = width
+    spans: list[Span] = []
+    for span in one.spans:
+        text = fit(span.text, room)
+        spans.append(Span(text, span.style))
+        room -= Line((Span(text),)).width
+        if room <= 0:
+            break
+    return Line(tuple(spans), one.key)
