@@ -1,4 +1,4 @@
-"""Every timing that is promised, measured: ``python benchmarks/run.py`` prints a table and writes JSON beside this file.
+"""Every timing that is promised, measured: ``python benchmarks/run.py`` prints a table, ``--write`` keeps it.
 
 Real programs from start to exit, real servers of the ``demo`` extra, medians of several runs. Nothing here fails when a
 goal is missed: it says so.

@@ -102,18 +102,19 @@ def _state_versions(facts: Facts, case: Case) -> None:
     if identity is None:
         facts.unknown("migration.needs_newer", "production's version is not known")
         return
+    catalog = case.production.catalog if case.production else None
     needs = [
         {
             "feature": r.feature,
             "kind": r.kind,
-            "min_version": r.min_version_num // 10000,
+            "min_version": r.minimum // 10000,
             "file": s.file,
             "line": s.line,
             "sql": s.sql,
         }
         for s in case.migration.statements
-        for r in minimum_version(s)
-        if r.min_version_num > identity.server_version_num
+        for r in minimum_version(s, catalog)
+        if r.minimum > identity.server_version_num
     ]
     facts.know("migration.needs_newer", needs, f"compared with production's {identity.server_version_num // 10000}")
 
@@ -432,9 +433,9 @@ def _extension_for(ref: ObjectRef, local: Catalog | None) -> str | None:
 def _function_major(ref: ObjectRef) -> int:
     if ref.kind != "function" or ref.schema not in (None, "pg_catalog"):
         return 0
-    from runbook.migration.versions import function_since
+    from runbook.migration.versions_data import ADDED_FUNCTIONS
 
-    return function_since(ref.name) or 0
+    return ADDED_FUNCTIONS.get(ref.name, 0)
 
 
 def _state_error_index(facts: Facts, case: Case, production: Catalog | None) -> None:

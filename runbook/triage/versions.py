@@ -359,9 +359,9 @@ def _needs_newer(case: Case) -> str:
     from runbook.migration.versions import minimum_version
 
     for statement in case.migration.statements:
-        for requirement in minimum_version(statement):
-            if requirement.min_version_num > identity.server_version_num:
-                return f"{requirement.feature} needs {requirement.min_version_num // 10000}"
+        for requirement in minimum_version(statement, case.production.catalog if case.production else None):
+            if requirement.minimum > identity.server_version_num:
+                return f"{requirement.feature} needs {requirement.minimum // 10000}"
     return ""
 
 
