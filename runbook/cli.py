@@ -18,6 +18,7 @@ from runbook import __version__
 if TYPE_CHECKING:
     from runbook.config import Config
     from runbook.session.live import LiveSession, Options
+    from runbook.tui.choices import CaseChoices
 
 EXIT_OK, EXIT_WRONG, EXIT_USAGE, EXIT_NOTHING, EXIT_LIMIT, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 SEEN = ("failed", "hanging", "running", "broken", "planned")
@@ -221,22 +222,22 @@ def _exit_code(session: LiveSession) -> int:
     return EXIT_OK
 
 
-def _run_app(session: LiveSession, config: Config, *, start: bool = True) -> int:
+def _run_app(session: LiveSession, config: Config) -> int:
     from runbook.tui.app import run
 
-    return run(session, start=start, choices=_choices(config), theme=config.theme)
+    return run(session, case=_choices(config), theme=config.theme or None)
 
 
-def _choices(config: Config) -> list[tuple[str, str, str]]:
-    """Sides a person can pick from: (label, dsn, masked)."""
+def _choices(config: Config) -> CaseChoices:
+    """Sides a person can pick from: configured ones, services, the environment."""
     from runbook.config import mask
+    from runbook.tui.choices import CaseChoices, SideOption
 
-    found = [(f"{s.name} ({s.source})", s.dsn, mask(s.dsn)) for s in config.sides.values()]
-    for name in _services():
-        found.append((f"service {name}", f"service={name}", f"service={name}"))
+    found = [SideOption(f"{s.name} ({s.source})", s.dsn, mask(s.dsn)) for s in config.sides.values()]
+    found += [SideOption(f"service {name}", f"service={name}", f"service={name}") for name in _services()]
     if any(os.environ.get(v) for v in ("PGHOST", "PGSERVICE", "PGDATABASE")):
-        found.append(("environment (PG*)", "", "PGHOST, PGDATABASE, ..."))
-    return found
+        found.append(SideOption("environment (PG*)", "", "PGHOST, PGDATABASE, ..."))
+    return CaseChoices(tuple(found), Path.cwd())
 
 
 def _services() -> list[str]:
