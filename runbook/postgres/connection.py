@@ -52,12 +52,16 @@ class Guard:
         )
         return Query(sql.encode(), (str(libpq_pid).encode(),))
 
-    def local(self, deadline_s: float) -> Query:
-        """For the transaction it stands in, which must be read-only before anything else happens in it."""
+    def local(self, deadline_s: float, *, unconverted: bool = False) -> Query:
+        """For the transaction it stands in, which must be read-only before anything else happens in it.
+
+        ``unconverted``: texts come as the server stores them, whatever their encoding.
+        """
         timeout_ms = max(1, min(round(deadline_s * 1000), self.statement_timeout_ms))
         return Query(
             b"SELECT set_config('transaction_read_only', 'on', true), "
-            b"set_config('statement_timeout', $1::text, true), set_config('lock_timeout', $2::text, true)",
+            b"set_config('statement_timeout', $1::text, true), set_config('lock_timeout', $2::text, true)"
+            + (b", set_config('client_encoding', 'SQL_ASCII', true)" if unconverted else b""),
             (str(timeout_ms).encode(), str(self.lock_timeout_ms).encode()),
         )
 
@@ -82,12 +86,19 @@ class Connection:
         self.settings = settings
         self.backend_pid: int | None = None  # the real backend's, known after the first exchange
         self.pooled: bool | None = None  # True: what answers is not the process we were told of
-        self.lost: str | None = None  # why the connection is of no use any more
-        self._live = live
+        self.lost: str | None  # why the connection is of no use any more
         self._lock = asyncio.Lock()
         self._in_flight = False
         self._closing = False
+        self._adopt(live)
+
+    def _adopt(self, live: psycopg.AsyncConnection[Any]) -> None:
+        self._live = live
         self._guarded = False
+        # Kept here, because a closed connection no longer tells them.
+        self.server_version_num = live.info.server_version  # as the server or its pooler announced it
+        self.libpq_pid = live.info.backend_pid  # as it was told to us; the key to cancel with
+        self.lost = None
         live.pgconn.enter_pipeline_mode()
 
     def __repr__(self) -> str:
@@ -107,18 +118,8 @@ class Connection:
         return self.settings.guard
 
     @property
-    def server_version_num(self) -> int:
-        """As the server (or its pooler) announced it when connecting."""
-        return self._live.info.server_version
-
-    @property
     def closed(self) -> bool:
         return self._closing
-
-    @property
-    def libpq_pid(self) -> int:
-        """The pid that the server or its pooler gave when connecting; the key to cancel with."""
-        return self._live.info.backend_pid
 
     async def run(self, segments: Sequence[Segment], deliver: Callable[[int, Outcome], None]) -> None:
         """One round trip: the guard where it is still due, then ``segments``, ``deliver`` called as each ends.
@@ -224,10 +225,7 @@ class Connection:
                 nothing = nothing + 1 if pgconn.get_result() is None else 0
 
     async def _reconnect(self) -> None:
-        self._live = await _open(self.settings)
-        self._live.pgconn.enter_pipeline_mode()
-        self._guarded = False
-        self.lost = None
+        self._adopt(await _open(self.settings))
 
 
 async def connect(

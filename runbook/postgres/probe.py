@@ -118,6 +118,8 @@ _STATUS: Mapping[str, ReadingStatus] = {
     "57P02": "unreachable",
     "57P03": "unreachable",
 }
+_UNCONVERTIBLE = frozenset({"22021", "22P05"})  # character_not_in_repertoire, untranslatable_character
+_ONCE_MORE = _UNCONVERTIBLE | {"55P03"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,27 +163,25 @@ async def run_probes(
 
     ``params``: ``role`` (the migration's role; None is ours), ``functions`` (pg_catalog functions to include).
     Reconnects first when the connection was lost. A probe that hit ``lock_timeout`` is asked once more: what was
-    locked is now visible to the probe, which then leaves it out. Raises nothing but cancellation and ``KeyError`` for
-    an unknown name.
+    locked is now visible to the probe, which then leaves it out. So is one that met a text (another session's query)
+    that the server cannot convert, without conversion. Raises nothing but cancellation and ``KeyError`` for an unknown
+    name.
     """
     wanted = [PROBES[name] for name in names]
     readings: dict[str, Reading[Any]] = {}
 
     def keep(reading: Reading[Any]) -> None:
         readings[reading.probe] = reading
-        if on_reading is not None and reading.sqlstate != "55P03":
+        if on_reading is not None and (final or reading.sqlstate not in _ONCE_MORE):
             on_reading(reading)
 
+    final = False
     await _ask(connection, wanted, params or {}, keep)
-    again = [probe for probe in wanted if readings[probe.name].sqlstate == "55P03"]
+    again = [probe for probe in wanted if readings[probe.name].sqlstate in _ONCE_MORE]
     if again:
-        for probe in again:
-            readings.pop(probe.name)
-        await _ask(connection, again, params or {}, keep)
-        if on_reading is not None:
-            for probe in again:
-                if readings[probe.name].sqlstate == "55P03":
-                    on_reading(readings[probe.name])
+        final = True
+        unconverted = frozenset(p.name for p in again if readings[p.name].sqlstate in _UNCONVERTIBLE)
+        await _ask(connection, again, params or {}, keep, unconverted)
     return {probe.name: readings[probe.name] for probe in wanted}
 
 
@@ -190,6 +190,7 @@ async def _ask(
     wanted: Sequence[Probe],
     params: Mapping[str, object],
     keep: Callable[[Reading[Any]], None],
+    unconverted: frozenset[str] = frozenset(),
 ) -> None:
     side = connection.side
     major = connection.server_version_num // 10000
@@ -205,9 +206,8 @@ async def _ask(
         values = {**params, "limit": None if probe.limit is None else probe.limit + 1}
         query = Query(file.sql, tuple(encode(values.get(name)) for name in file.params))
         asked.append(probe)
-        segments.append(
-            Segment((connection.guard.local(probe.deadline_s), query), probe.deadline_s + SILENCE_S)
-        )
+        local = connection.guard.local(probe.deadline_s, unconverted=probe.name in unconverted)
+        segments.append(Segment((local, query), probe.deadline_s + SILENCE_S))
     answered = 0
 
     def deliver(index: int, outcome: Outcome) -> None:
@@ -306,7 +306,7 @@ class _Lenient:
 
     def __init__(self) -> None:
         self.adapters = AdaptersMap(psycopg.adapters)
-        for name in ("text", "name", "varchar", "bpchar", "unknown"):
+        for name in ("text", "name", "varchar", "bpchar"):
             self.adapters.register_loader(name, _LenientText)
 
 

@@ -461,7 +461,7 @@ class SessionRow:
     role: str | None
     application_name: str
     client: str | None  # address, or "local socket"
-    backend_type: str
+    backend_type: str  # '' when hidden from our role
     state: str | None
     query: str | None  # None when hidden from our role
     query_hidden: bool
@@ -484,7 +484,7 @@ class LockRow:
     """Probe ``locks``: relation locks on user relations of this database, and every lock that somebody waits for or
     that others may wait on (transactionid, virtualxid of waiters' targets, tuple, advisory, object ...).
 
-    ``pid`` is None for a prepared transaction; ``virtual_transaction`` '-1/<xid>' then names it.
+    ``pid`` is None for a prepared transaction; ``PreparedTransactionRow.virtual_transaction`` then tells which one.
     """
 
     pid: int | None
@@ -552,6 +552,7 @@ class PreparedTransactionRow:
     this_database: bool
     relations: tuple[str, ...]  # schema.name, quoted
     modes: tuple[str, ...]
+    virtual_transaction: str | None  # as its lock rows have it
 
 
 @dataclass(frozen=True, slots=True)

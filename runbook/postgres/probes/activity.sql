@@ -1,4 +1,5 @@
 -- params: limit
+-- Nothing but = may touch a query text: one in another database's encoding would fail the whole probe.
 -- E06: sessions of the whole server except this one. Other roles' texts and times need pg_read_all_stats.
 SELECT a.pid::int8 AS pid,
        a.backend_start,
@@ -8,7 +9,7 @@ SELECT a.pid::int8 AS pid,
        CASE WHEN a.client_addr IS NOT NULL THEN host(a.client_addr) WHEN a.client_port = -1 THEN 'local socket' END AS client,
        coalesce(a.backend_type, '') AS backend_type,
        a.state,
-       CASE WHEN a.query <> '<insufficient privilege>' THEN left(a.query, 10000) END AS query,
+       CASE WHEN a.query <> '<insufficient privilege>' THEN a.query END AS query,
        coalesce(a.query = '<insufficient privilege>', false) AS query_hidden,
        a.wait_event_type,
        a.wait_event,
@@ -21,11 +22,11 @@ SELECT a.pid::int8 AS pid,
        NULL::int8 AS leader_pid,
        coalesce(a.datname = current_database(), false) AS this_database,
        coalesce(a.usename = current_user AND a.application_name = current_setting('application_name'), false) AS ours,
-       coalesce(a.backend_type = 'autovacuum worker' AND a.query LIKE '%(to prevent wraparound)%', false)
-           AS autovacuum_wraparound
+       CASE WHEN a.backend_type = 'autovacuum worker' THEN coalesce(a.query LIKE '%(to prevent wraparound)%', false)
+            ELSE false END AS autovacuum_wraparound
   FROM pg_catalog.pg_stat_activity a
  WHERE a.pid <> pg_backend_pid()
-   AND a.backend_type NOT IN ('checkpointer', 'background writer', 'walwriter', 'archiver', 'autovacuum launcher',
+   AND coalesce(a.backend_type, '') NOT IN ('checkpointer', 'background writer', 'walwriter', 'archiver', 'autovacuum launcher',
                               'logical replication launcher', 'walsummarizer', 'io worker', 'slotsync worker')
  ORDER BY a.datname = current_database() DESC NULLS LAST, a.xact_start NULLS LAST, a.pid
  LIMIT $1::int8

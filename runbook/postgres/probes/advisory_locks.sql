@@ -10,7 +10,7 @@ SELECT l.pid::int8 AS pid,
        a.state,
        a.backend_start,
        extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS state_age_s,
-       CASE WHEN a.query <> '<insufficient privilege>' THEN left(a.query, 1000) END AS query
+       CASE WHEN a.query <> '<insufficient privilege>' THEN a.query END AS query
   FROM pg_catalog.pg_locks l
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory'

@@ -15,9 +15,12 @@ SELECT current_setting('max_connections')::int8 AS max_connections,
   FROM pg_catalog.pg_database d
   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = coalesce($1::text, current_user)
  CROSS JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE a.backend_type = 'client backend') AS client_connections,
-              count(*) FILTER (WHERE a.backend_type = 'walsender') AS other_slots,
-              count(*) FILTER (WHERE a.backend_type = 'client backend' AND a.usesysid = r.oid) AS role_connections,
-              count(*) FILTER (WHERE a.backend_type = 'client backend' AND a.datid = d.oid) AS database_connections
-         FROM pg_catalog.pg_stat_activity a) AS s
+       -- the type is hidden without pg_read_all_stats, database and role are not
+       SELECT count(*) FILTER (WHERE c.client) AS client_connections,
+              count(*) FILTER (WHERE c.backend_type = 'walsender') AS other_slots,
+              count(*) FILTER (WHERE c.client AND c.usesysid = r.oid) AS role_connections,
+              count(*) FILTER (WHERE c.client AND c.datid = d.oid) AS database_connections
+         FROM (SELECT a.backend_type, a.usesysid, a.datid,
+                      coalesce(a.backend_type, CASE WHEN a.datid > 0 AND a.usesysid > 0 THEN 'client backend' END) = 'client backend' AS client
+                 FROM pg_catalog.pg_stat_activity a) AS c) AS s
  WHERE d.datname = current_database()

@@ -8,7 +8,7 @@ SELECT h.kind, h.name, h.pid::int8 AS pid, h.age_xids::int8 AS age_xids, h.age_s
            coalesce(a.datname = current_database(), false) AS this_database, a.state AS detail
       FROM pg_catalog.pg_stat_activity a
      WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid()
-       AND a.backend_type <> 'walsender'
+       AND coalesce(a.backend_type, '') <> 'walsender'
     UNION ALL
     SELECT 'prepared transaction', p.gid, NULL, age(p.transaction),
            extract(epoch FROM clock_timestamp() - p.prepared)::float8, p.database = current_database(), p.owner::text

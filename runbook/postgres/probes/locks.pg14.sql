@@ -16,6 +16,7 @@ WITH this AS (
        AND (NOT h.granted
             OR (h.locktype = 'relation' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
             OR (h.locktype IN ('advisory', 'object') AND h.database IN ((SELECT oid FROM this), 0))
+            OR (h.locktype = 'transactionid' AND h.pid IS NULL)
             OR EXISTS (SELECT 1 FROM waited w
                         WHERE w.locktype = h.locktype AND w.database IS NOT DISTINCT FROM h.database
                           AND w.relation IS NOT DISTINCT FROM h.relation AND w.page IS NOT DISTINCT FROM h.page
