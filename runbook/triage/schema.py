@@ -143,7 +143,7 @@ def _state_forecast(facts: Facts, case: Case) -> None:
 
 
 def _heavy(forecast: StatementForecast, statement: Statement, catalog: Catalog) -> Iterator[tuple[str, Relation]]:
-    """Large tables that the statement rewrites, scans under ACCESS EXCLUSIVE, indexes while writers wait, or updates."""
+    """Large tables that it rewrites, scans under ACCESS EXCLUSIVE, indexes while writers wait, or updates whole."""
     exclusive = {k.relation for k in forecast.locks if k.mode == "AccessExclusiveLock" and k.pre_existing}
     for name in forecast.rewrites:
         if is_large(relation := find(catalog, name)) and relation is not None:
@@ -505,7 +505,8 @@ def _made_by_migration(case: Case) -> set[str]:
 
 def _relation_drift(name: str, here: Relation, there: Relation, explained: set[str]) -> Iterator[str]:
     if here.kind != there.kind:
-        yield f"{name} is {_KINDS.get(here.kind, here.kind)} on local and {_KINDS.get(there.kind, there.kind)} on production"
+        kind_here, kind_there = (_KINDS.get(r.kind, r.kind) for r in (here, there))
+        yield f"{name} is {kind_here} on local and {kind_there} on production"
     columns = {c.name: c for c in here.columns}
     for column in there.columns:
         mine = columns.pop(column.name, None)
@@ -513,7 +514,8 @@ def _relation_drift(name: str, here: Relation, there: Relation, explained: set[s
             if column.name not in explained:
                 yield f"{name}.{quote_ident(column.name)} exists only on production"
         elif _column_text(mine) != _column_text(column) and column.name not in explained:
-            yield f"{name}.{quote_ident(column.name)} is {_column_text(mine)} on local, {_column_text(column)} on production"
+            texts = f"{_column_text(mine)} on local, {_column_text(column)} on production"
+            yield f"{name}.{quote_ident(column.name)} is {texts}"
     yield from (f"{name}.{quote_ident(c)} exists only on local" for c in columns if c not in explained)
     for what, mine_names, their_names in (
         (
