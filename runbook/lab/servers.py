@@ -408,7 +408,7 @@ def _run_as_account(command: list[Any], env: Mapping[str, str], cwd: Path) -> No
 def _template(installation: Installation) -> Path:
     """An initialised cluster of this version in the cache, made once: copying it is ten times quicker than initdb."""
     account = server_account()
-    key = f"{installation.bin}|{installation.version}|{INITDB}|{account and account.uid}"
+    key = f"{installation.source}|{installation.version}|{INITDB}|{account and account.uid}"
     home = cache_root() / "clusters" / f"{installation.version}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     with locked(home.with_suffix(".lock")):
         if not (home / "data/PG_VERSION").exists():
