@@ -37,6 +37,7 @@ _PREFIXES = tuple(
     )
 )
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LOGFMT = re.compile(r'(?:^|\s)(?:msg|message|error|err)="((?:[^"\\]|\\.)*)"')
 _LOGFMT_LINE = re.compile(r"(?:time|level|ts|t)=\S+ ")
 _TEXT_KEYS = ("log", "msg", "message", "textPayload", "line", "text", "error", "err", "exception", "stack")
@@ -99,10 +100,8 @@ def _decoded(data: bytes) -> str:
 def _unwrapped(line: str, depth: int = 0) -> Iterator[str]:
     if "\x1b" in line:
         line = _ANSI.sub("", line)
-    if any("\ud800" <= c <= "\udfff" for c in line):
-        line = line.encode("utf-8", "surrogateescape" if depth == 0 else "replace").decode("utf-8", "replace") if _escaped(
-            line
-        ) else line.encode("utf-8", "replace").decode()
+    if _SURROGATE.search(line):
+        line = line.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     line = _without_prefix(line).replace("\0", "")
     if depth < 3 and line.lstrip().startswith("{") and line.rstrip().endswith("}"):
         inner = _from_json(line)
@@ -118,11 +117,6 @@ def _unwrapped(line: str, depth: int = 0) -> Iterator[str]:
                     yield from _unwrapped(part, depth + 1)
             return
     yield line
-
-
-def _escaped(line: str) -> bool:
-    """Whether its surrogates are all of the kind that ``surrogateescape`` makes."""
-    return all("\udc80" <= c <= "\udcff" for c in line if "\ud800" <= c <= "\udfff")
 
 
 def _without_prefix(line: str) -> str:
