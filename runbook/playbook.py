@@ -436,14 +436,12 @@ class _FrontMatter:
         identifier = self._text("id")
         if identifier != self.path.stem:
             raise self.error(self.nodes["id"], f"id is {identifier!r} but the file is called {self.path.name}")
-        required = self._evidence("required")
-        evidence = self._evidence("evidence")
+        required = self._evidence("required", own=own)
+        evidence = self._evidence("evidence", own=own)
         if not any(e.strength in ("proves", "strong", "suggests") for e in evidence):
             raise self.error(self.nodes.get("evidence"), "no evidence speaks for this cause")
-        try:
-            _template(body)
-        except TemplateSyntaxError as error:
-            raise PlaybookError(self.path, body_line + error.lineno - 1, error.message or "bad template") from None
+        if own:
+            self._compile(body, body_line)
         return Playbook(
             id=identifier,
             title=self._text("title"),
@@ -484,15 +482,22 @@ class _FrontMatter:
             raise self.error(node, f"{key} is a list of texts")
         return tuple(str(i.value) for i in node.value)
 
-    def _evidence(self, key: str) -> tuple[Evidence, ...]:
+    def _evidence(self, key: str, *, own: bool) -> tuple[Evidence, ...]:
         node = self.nodes.get(key)
         if node is None:
             return ()
         if not isinstance(node, yaml.SequenceNode):
             raise self.error(node, f"{key} is a list")
-        return tuple(self._one_evidence(key, item) for item in node.value)
+        return tuple(self._one_evidence(key, item, own=own) for item in node.value)
 
-    def _one_evidence(self, key: str, node: yaml.Node) -> Evidence:
+    def _compile(self, source: str, line: int) -> None:
+        """Find syntax errors now. The shipped files are compiled when they are used: the tests have compiled them all."""
+        try:
+            _template(source)
+        except TemplateSyntaxError as error:
+            raise PlaybookError(self.path, line + error.lineno - 1, error.message or "bad template") from None
+
+    def _one_evidence(self, key: str, node: yaml.Node, *, own: bool) -> Evidence:
         if not isinstance(node, yaml.MappingNode):
             raise self.error(node, "evidence has 'when', 'because' and 'strength'")
         fields = {k.value: v for k, v in node.value}
@@ -512,9 +517,7 @@ class _FrontMatter:
         except ConditionError as error:
             raise self.error(fields["when"], str(error)) from None
         because = str(fields["because"].value)
-        try:
-            _template(because)
-        except TemplateSyntaxError as error:
-            raise self.error(fields["because"], error.message or "bad sentence") from None
+        if own:
+            self._compile(because, fields["because"].start_mark.line + 1)
         otherwise = str(fields["otherwise"].value) if "otherwise" in fields else ""
         return Evidence(condition, because, strength, node.start_mark.line + 1, otherwise)
