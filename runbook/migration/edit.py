@@ -6,13 +6,22 @@ where the relations changed: following 10,000 statements over 10,000 relations m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from runbook.migration import catalog as catalogs
-from runbook.migration.catalog import Catalog, Function, Relation, RelationKey, Schema, TypeObject
+from runbook.migration.catalog import (
+    Catalog,
+    Function,
+    Index,
+    Relation,
+    RelationKey,
+    RelationKind,
+    Schema,
+    TypeObject,
+)
 from runbook.migration.layered import layered
 
 Changes = Mapping[RelationKey, "Relation | None"]
@@ -92,3 +101,89 @@ def replace_keeping(catalog: Catalog, **fields: Any) -> Catalog:
         if name in catalog.__dict__:
             changed.__dict__[name] = catalog.__dict__[name]
     return changed
+
+
+def with_tables(catalog: Catalog, *tables: Relation) -> Catalog:
+    """``catalog`` with these tables, and with relations for exactly their indexes."""
+    changes: dict[RelationKey, Relation | None] = {}
+    for table in tables:
+        before = catalog.relations.get(table.key)
+        had = {index_key(before, i) for i in before.indexes} if before is not None else set()
+        has = {index_key(table, i): i for i in table.indexes}
+        for key in had - has.keys():
+            changes[key] = None
+        for key, index in has.items():
+            if key not in had:
+                kind: RelationKind = "I" if table.kind == "p" else "i"
+                here = index.created_here or table.created_here
+                changes[key] = Relation(*key, kind=kind, owner=table.owner, of=table.key, created_here=here)
+        changes[table.key] = table
+    return with_relations(catalog, changes)
+
+
+def without(catalog: Catalog, *gone: RelationKey) -> Catalog:
+    """``catalog`` without these relations, their indexes, and what others knew of them."""
+    changes: dict[RelationKey, Relation | None] = {}
+    away = set(gone)
+    for key in gone:
+        relation = catalog.relations.get(key)
+        if relation is None:
+            continue
+        changes[key] = None
+        for index in relation.indexes:
+            changes[index_key(relation, index)] = None
+        neighbours = [*relation.parents, *relation.children, *catalog.reads.get(key, ())]
+        neighbours.extend(c.references for c in relation.constraints if c.references is not None)
+        neighbours.extend(k for k, _ in catalog.referencing.get(key, ()))
+        for other_key in neighbours:
+            if other_key in away:
+                continue
+            current = changes.get(other_key, catalog.relations.get(other_key))
+            if current is not None:
+                changes[other_key] = _forgetting(current, away)
+    return with_relations(catalog, changes)
+
+
+def _forgetting(relation: Relation, away: set[RelationKey]) -> Relation:
+    return replace(
+        relation,
+        parents=tuple(k for k in relation.parents if k not in away),
+        children=tuple(k for k in relation.children if k not in away),
+        default_partition=None if relation.default_partition in away else relation.default_partition,
+        constraints=tuple(c for c in relation.constraints if c.references not in away),
+        dependants=tuple(d for d in relation.dependants if d.relation not in away),
+    )
+
+
+def index_key(relation: Relation, index: Index) -> RelationKey:
+    """The stored name of an index."""
+    return (index.schema or relation.schema, index.name)
+
+
+def lineage(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
+    """The relation and everything that inherits from it or is a partition of it, each once, parents first."""
+    seen = {relation.key}
+    queue = [relation]
+    while queue:
+        current = queue.pop(0)
+        yield current
+        for key in current.children:
+            child = catalog.relations.get(key)
+            if child is not None and key not in seen:
+                seen.add(key)
+                queue.append(child)
+
+
+def name_taken(catalog: Catalog, schema: str) -> Callable[[str], bool]:
+    """Whether a relation of that name exists in the schema."""
+    return lambda name: (schema, name) in catalog.relations
+
+
+def owned_by_table(catalog: Catalog, relation: Relation, column: str | None = None) -> list[Relation]:
+    """The sequences that a table (or one column of it) owns: of serial and identity columns, and OWNED BY."""
+    found: dict[RelationKey, Relation] = {}
+    for key in catalog.owned_sequences.get(relation.key, ()):
+        sequence = catalog.relations.get(key)
+        if sequence is not None and sequence.owned_by is not None and column in (None, sequence.owned_by[1]):
+            found[key] = sequence
+    return list(found.values())

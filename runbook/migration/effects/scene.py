@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from runbook.migration.catalog import Catalog, Index, Relation, RelationKey
 from runbook.migration.conflicts import STRENGTH
+from runbook.migration.edit import index_key, lineage
 from runbook.migration.effects.result import Effects, Work, WorkKind
 from runbook.migration.result import LOCK_MODES, Confidence, Fails, RelationLock
 from runbook.sql import quote_qualified
@@ -99,23 +99,9 @@ class Scene:
                 return found
         return None
 
-    def lineage(self, relation: Relation) -> Iterator[Relation]:
-        """The relation and everything that inherits from it or is a partition of it, each once."""
-        seen = {relation.key}
-        queue = [relation]
-        while queue:
-            current = queue.pop(0)
-            yield current
-            for key in current.children:
-                if key not in seen:
-                    seen.add(key)
-                    child = self.catalog.relations.get(key)
-                    if child is not None:
-                        queue.append(child)
-
     def family(self, relation: Relation, range_var: Any) -> list[Relation]:
         """The relation, with its descendants unless the statement says ONLY."""
-        return list(self.lineage(relation)) if range_var.inh else [relation]
+        return list(lineage(self.catalog, relation)) if range_var.inh else [relation]
 
     # -- recording ----------------------------------------------------------------------------------------------------
 
@@ -230,11 +216,6 @@ class Scene:
             work=work,
             modes=modes,
         )
-
-
-def index_key(relation: Relation, index: Index) -> RelationKey:
-    """The stored name of an index."""
-    return (index.schema or relation.schema, index.name)
 
 
 def is_empty(relation: Relation) -> bool:

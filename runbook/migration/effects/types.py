@@ -117,6 +117,7 @@ def type_written(written: TypeRef, catalog: Catalog) -> Type:
 
 
 _UNKNOWN = -2
+_DEEPEST = 32  # domains over domains
 
 
 def _typmod(name: str, given_modifiers: list[Any]) -> int:
@@ -150,10 +151,11 @@ def _user_type(catalog: Catalog, schema: str | None, name: str) -> TypeObject | 
 
 def base_of(kind: Type, catalog: Catalog) -> Type:
     """The type under a domain (through domains over domains); the type itself otherwise."""
-    seen = 0
-    while kind.domain is not None and kind.domain.base is not None and seen < 32:
-        seen += 1
-        base = kind.domain.base
+    for _ in range(_DEEPEST):
+        domain = kind.domain
+        if domain is None or domain.base is None:
+            break
+        base = domain.base
         schema = "pg_catalog"
         bare = base.removesuffix("[]")
         if "." in bare:
@@ -162,7 +164,7 @@ def base_of(kind: Type, catalog: Catalog) -> Type:
         if under is not None and bare not in BUILT_IN:
             kind = Type(bare, -1, under.schema, base.endswith("[]"), under.kind, under if under.kind == "d" else None)
         else:
-            kind = Type(BUILT_IN.get(bare, bare), kind.domain.base_typmod, "pg_catalog", base.endswith("[]"))
+            kind = Type(BUILT_IN.get(bare, bare), domain.base_typmod, "pg_catalog", base.endswith("[]"))
     return kind
 
 

@@ -1,0 +1,277 @@
+"""What a query locks: SELECT, INSERT, UPDATE, DELETE, MERGE and COPY, and what their foreign keys make them look up.
+
+Source: the planner opens every index of a table in the lock mode of the table (get_relation_info, plancat.c), but not
+those of the target of INSERT; foreign keys are checked by queries of their own (ri_triggers.c).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runbook.migration.apply.tables import columns_in
+from runbook.migration.ast import (
+    Name,
+    constant,
+    enum_name,
+    functions_used,
+    is_node,
+    is_null,
+    node_name,
+    qualified,
+    relations_used,
+    strings,
+    unwrap,
+    walk,
+)
+from runbook.migration.catalog import Constraint, Relation
+from runbook.migration.edit import lineage
+from runbook.migration.effects.foreign_keys import PLANS_PARTITIONED_INDEXES
+from runbook.migration.effects.scene import AS, RS, RX, SYSTEM_SCHEMAS, Failed, Scene
+from runbook.migration.effects.volatility import is_built_in
+
+_MODES = {"read": AS, "insert": RX, "update": RX, "delete": RX, "merge": RX}
+_SEQUENCE_CALLS = {"nextval": RX, "setval": RX, "currval": AS}
+SMALL_SHARE = 0.001  # of the rows, for a statement that finds its rows by an index
+_SETS_OF_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
+
+
+def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = True) -> None:
+    """All that a query locks. ``planned`` False: only parsed (a view's definition). ``executed`` False: EXPLAIN."""
+    locked_rows = _row_locks(node)
+    for use in relations_used(node):
+        if use.use not in _MODES:
+            continue
+        relation = _find(scene, use.name)
+        if relation is None:
+            continue
+        mode = _MODES[use.use]
+        if use.use == "read" and locked_rows is not None and (not locked_rows or (use.alias or use.name.name) in locked_rows):
+            mode = RS
+        _use(scene, relation, mode, only=use.only, indexes=planned and use.use != "insert")
+        if planned and executed and use.use == "read" and _reads_all(relation, node):
+            for member in lineage(scene.catalog, relation):
+                scene.scan(member)
+    if not executed:
+        return
+    for sub in walk(node):
+        if is_node(sub, "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+            _write(scene, sub)
+    for sequence in sequences_called(scene, node):
+        scene.lock(sequence, RX)
+    unknown_calls(scene, node)
+
+
+def _find(scene: Scene, name: Name) -> Relation | None:
+    found = scene.find(name.schema, name.name)
+    if found is not None or name.schema in SYSTEM_SCHEMAS or name.name.startswith("pg_"):
+        return found
+    raise Failed("42P01", f"relation {name} does not exist", certain=not scene.catalog.truncated)
+
+
+def _row_locks(node: Any) -> frozenset[str] | None:
+    """The tables of FOR UPDATE / FOR SHARE: empty for all of them, None without such a clause."""
+    found: set[str] = set()
+    seen = False
+    for select in walk(node):
+        if not is_node(select, "SelectStmt"):
+            continue
+        for clause in select.locking_clause:
+            seen = True
+            found.update(unwrap(r).relname for r in unwrap(clause).locked_rels)
+            if not unwrap(clause).locked_rels:
+                return frozenset()
+    return frozenset(found) if seen else None
+
+
+def _use(scene: Scene, relation: Relation, mode: str, *, only: bool, indexes: bool) -> None:
+    """A relation in a query, with what it inherits to and, for a view, what it reads."""
+    scene.lock(relation, mode)
+    if relation.kind == "v":
+        if not indexes and mode == AS:
+            return
+        for key in scene.catalog.reads.get(relation.key, ()):
+            under = scene.catalog.relations.get(key)
+            if under is not None:
+                _use(scene, under, mode, only=False, indexes=indexes)
+        return
+    members = [relation] if only or not relation.children else list(lineage(scene.catalog, relation))
+    if not indexes and mode == AS:
+        return
+    for member in members:
+        scene.lock(member, mode)
+        if indexes and (member.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES):
+            scene.lock_indexes(member, mode)
+
+
+def _reads_all(relation: Relation, node: Any) -> bool:
+    """Whether a query over the relation has to read all of it: no condition on the first column of an index."""
+    conditions = [
+        s.where_clause for s in walk(node) if is_node(s, "SelectStmt", *_SETS_OF_ROWS) and s.HasField("where_clause")
+    ]
+    joins = [s.quals for s in walk(node) if is_node(s, "JoinExpr") and s.HasField("quals")]
+    return not any(finds_by_index(relation, c) for c in [*conditions, *joins])
+
+
+def finds_by_index(relation: Relation, condition: Any) -> bool:
+    """Whether an AND-ed part of a condition compares the first column of a usable index with something."""
+    first = {i.columns[0] for i in relation.indexes if i.valid and i.columns and not i.has_predicate}
+    stack = [unwrap(condition)]
+    while stack:
+        part = stack.pop()
+        if is_node(part, "BoolExpr") and enum_name(part, "boolop") == "AND_EXPR":
+            stack.extend(unwrap(a) for a in part.args)
+        elif is_node(part, "A_Expr") and strings(part.name)[-1] in ("=", "<", ">", "<=", ">="):
+            sides = [unwrap(part.lexpr), unwrap(part.rexpr)]
+            if any(is_node(s, "ColumnRef") and strings(s.fields)[-1:] and strings(s.fields)[-1] in first for s in sides):
+                return True
+        elif is_node(part, "SubLink") and part.HasField("testexpr"):
+            column = unwrap(part.testexpr)
+            if is_node(column, "ColumnRef") and strings(column.fields)[-1] in first:
+                return True
+    return False
+
+
+def _write(scene: Scene, node: Any) -> None:
+    """The rows that a statement writes, and what its foreign keys look up."""
+    relation = scene.find(node.relation.schemaname or None, node.relation.relname)
+    if relation is None:
+        return
+    members = list(lineage(scene.catalog, relation)) if node.relation.inh else [relation]
+    for member in members:
+        for trigger in member.triggers:
+            if trigger.enabled in ("O", "A") and not trigger.internal:
+                scene.doubt(f"trigger {trigger.name} on {member.qualified} may lock and write more")
+    kind = node_name(node)
+    if kind in _SETS_OF_ROWS:
+        condition = node.where_clause if node.HasField("where_clause") else None
+        by_index = condition is not None and finds_by_index(relation, condition)
+        for member in members:
+            if not by_index:
+                scene.scan(member)
+            scene.write(member, SMALL_SHARE if by_index else 1.0)
+    else:
+        scene.write(relation, SMALL_SHARE if kind == "InsertStmt" and _is_values(node) else 1.0)
+    written = _columns_written(relation, node)
+    for member in members:
+        if kind != "DeleteStmt":
+            for constraint in member.constraints:
+                if constraint.kind == "f" and constraint.enforced and set(constraint.columns) & written:
+                    _look_up(scene, member, constraint)
+    if kind == "DeleteStmt" or (kind == "UpdateStmt" and written) or kind == "MergeStmt":
+        _check_pointing(scene, members, None if kind == "DeleteStmt" else written)
+
+
+def _is_values(node: Any) -> bool:
+    select = unwrap(node.select_stmt) if node.HasField("select_stmt") else None
+    return select is not None and len(select.values_lists) > 0
+
+
+def _columns_written(relation: Relation, node: Any) -> set[str]:
+    """The columns that may get a value other than null."""
+    kind = node_name(node)
+    if kind == "UpdateStmt":
+        targets = (unwrap(t) for t in node.target_list)
+        return {t.name for t in targets if not is_null(t.val)}
+    if kind == "MergeStmt":
+        clauses = [unwrap(c) for c in node.merge_when_clauses]
+        return {unwrap(t).name for c in clauses for t in c.target_list}
+    if kind == "InsertStmt":
+        names = [unwrap(c).name for c in node.cols] or [c.name for c in relation.columns]
+        written = set(names)
+        select = unwrap(node.select_stmt) if node.HasField("select_stmt") else None
+        if select is not None and select.values_lists:
+            rows = [[unwrap(v) for v in unwrap(r).items] for r in select.values_lists]
+            for place, name in enumerate(names):
+                if all(place < len(r) and is_null(r[place]) for r in rows):
+                    written.discard(name)
+        return written | {c.name for c in relation.columns if c.has_default and c.name not in names}
+    return set()
+
+
+def _look_up(scene: Scene, relation: Relation, constraint: Constraint) -> None:
+    """A new value of a foreign key is looked up in the table that it points to, FOR KEY SHARE."""
+    target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
+    if target is None or target.key == relation.key:
+        return
+    for member in lineage(scene.catalog, target):
+        scene.lock(member, RS)
+        if member.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
+            scene.lock_indexes(member, RS)
+
+
+def _check_pointing(scene: Scene, members: list[Relation], written: set[str] | None) -> None:
+    """A key that goes or changes: the tables that point to it are asked, or changed along with it."""
+    for member in members:
+        for key, constraint in scene.catalog.referencing.get(member.key, ()):
+            if written is not None and not set(constraint.referenced_columns) & written:
+                continue
+            other = scene.catalog.relations.get(key)
+            if other is None or other.key == member.key:
+                continue
+            action = constraint.on_delete if written is None else constraint.on_update
+            mode = RX if action in ("c", "n", "d") else RS
+            for child in lineage(scene.catalog, other):
+                scene.lock(child, mode)
+                if child.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
+                    scene.lock_indexes(child, mode)
+                if not any(i.columns[:1] == constraint.columns[:1] for i in child.indexes):
+                    scene.scan(child)
+
+
+def sequences_called(scene: Scene, node: Any) -> list[Relation]:
+    """Sequences named in nextval(), setval() and the like."""
+    found: list[Relation] = []
+    for call in walk(node):
+        if not is_node(call, "FuncCall") or qualified(call.funcname).name not in _SEQUENCE_CALLS or not call.args:
+            continue
+        literal = constant(call.args[0])
+        if isinstance(literal, str):
+            from runbook.sql import split_qualified
+
+            sequence = scene.catalog.find(*split_qualified(literal))
+            if sequence is not None:
+                found.append(sequence)
+    return found
+
+
+def unknown_calls(scene: Scene, node: Any) -> None:
+    """A function of the user's may do anything: what it does is not in the statement."""
+    for call in functions_used(node):
+        if is_built_in(call.name):
+            continue
+        overloads = [f for f in scene.catalog.functions.get(call.name.name, ()) if call.name.schema in (None, f.schema)]
+        if overloads and all(f.extension is not None or f.volatility != "v" or f.kind == "a" for f in overloads):
+            continue
+        if overloads and all(f.inlined_volatility is not None for f in overloads):
+            continue
+        scene.opaque(f"it calls {call.name}(), and what that function does is not in the statement")
+        return
+
+
+def condition_reads(scene: Scene, expression: Any) -> None:
+    """Relations in a subquery of an expression (a policy, a trigger's WHEN): only parsed."""
+    for use in relations_used(expression):
+        relation = _find(scene, use.name)
+        if relation is not None:
+            scene.lock(relation, AS)
+
+
+def copy(scene: Scene, node: Any) -> None:
+    """COPY of a table or a query."""
+    if not node.HasField("relation"):
+        query(scene, unwrap(node.query))
+        return
+    relation = scene.need(node.relation)
+    if not node.is_from:
+        for member in [relation]:
+            scene.lock(member, AS)
+            scene.scan(member)
+        return
+    scene.lock(relation, RX)
+    scene.write(relation, 1.0)
+    written = set(strings(node.attlist)) or {c.name for c in relation.columns}
+    for constraint in relation.constraints:
+        if constraint.kind == "f" and constraint.enforced and set(constraint.columns) & written:
+            _look_up(scene, relation, constraint)
+
+
