@@ -158,6 +158,23 @@ class RunbookApp(App[int]):
             self.pop_screen()
         self.push_screen(screen_type())
 
+    def action_triage(self) -> None:
+        """Back to where it starts."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def show_step(self, step: str) -> None:
+        """The triage screen with one step selected."""
+        self.action_triage()
+        from runbook.tui.screens.triage import TriageScreen
+
+        if isinstance(self.screen, TriageScreen):
+            self.screen.action_step(step)
+
+    def give_seen(self, seen: str) -> None:
+        """What the person sees of the migration."""
+        self.look(lambda: self.source.give_seen(seen), "taking in what is seen")
+
     def open_playbook(self, cause: str) -> None:
         """The playbook of a cause, if there is one."""
         if cause not in self.source.playbooks:

@@ -44,7 +44,9 @@ class QuestionLine(Painted, can_focus=True):
         self.refresh(layout=True)
 
     def build(self, width: int) -> Sequence[Line]:
-        return question(self.asked, width, focused=self.has_focus) if self.asked is not None else ()
+        if self.asked is None:
+            return ()
+        return question(self.asked, width, focused=self.has_focus, why=self.app.size.height >= 30)
 
     def on_focus(self) -> None:
         self.refresh(layout=True)

@@ -40,38 +40,47 @@ def _table(state: State, rows: tuple[ComparedRow, ...], width: int) -> list[Line
     local, production = side_name(state.given, "local"), side_name(state.given, "production")
     if width < 46:
         return _stacked(rows, width, local, production)
-    longest = max(len(r.name) for r in rows)
-    name_width = max(10, min(longest, width // 3)) + 2
-    value_width = (width - name_width - 4) // 2
+    name_width, here_width, there_width = _widths(rows, width)
     lines = [
         line(
             " " * name_width,
-            (column(local, value_width), "local-text bold"),
-            (column(production, value_width), "production-text bold"),
+            (column(local, here_width), "local-text bold"),
+            (column(production, there_width), "production-text bold"),
         )
     ]
     for number, row in enumerate(rows):
-        lines += _row(number, row, name_width, value_width, width)
+        lines += _row(number, row, (name_width, here_width, there_width), width)
     return lines
 
 
-def _row(number: int, row: ComparedRow, name_width: int, value_width: int, width: int) -> list[Line]:
+def _widths(rows: tuple[ComparedRow, ...], width: int) -> tuple[int, int, int]:
+    """Columns for name, local and production: as wide as their values where there is room, never squeezed to nothing."""
+    values = [_values(row) for row in rows]
+    name = max(8, min(max(len(r.name) for r in rows) + 2, width * 2 // 5))
+    room = width - name - 3
+    here = max(12, min(max(len(v[0]) for v in values) + 2, room // 2))
+    there = max(12, min(max(len(v[1]) for v in values) + 2, room - here))
+    return name, here, max(there, min(16, room - here))
+
+
+def _row(number: int, row: ComparedRow, widths: tuple[int, int, int], width: int) -> list[Line]:
+    name_width, here_width, there_width = widths
     key = f"row:{number}"
     paint = _PAINT[row.mark]
     here, there = _values(row)
-    left = wrap(here, value_width - 2, _VALUE_LINES)
-    right = wrap(there, value_width - 2, _VALUE_LINES)
+    left = wrap(here, here_width - 2, _VALUE_LINES)
+    right = wrap(there, there_width - 2, _VALUE_LINES)
     lines = []
     for n in range(max(len(left), len(right))):
         lines.append(
             line(
-                (column(row.name if n == 0 else "", name_width), ""),
-                (column(left[n] if n < len(left) else "", value_width), "muted" if row.local is None else ""),
+                column(fit(row.name, name_width - 2) if n == 0 else "", name_width),
+                (column(left[n] if n < len(left) else "", here_width), "muted" if row.local is None else ""),
                 (
-                    column(right[n] if n < len(right) else "", value_width),
+                    column(right[n] if n < len(right) else "", there_width),
                     "muted" if row.production is None else ("" if row.mark in ("same", "info") else paint),
                 ),
-                (MARKS[row.mark].replace("!!", "‼") if n == 0 else "", paint),
+                (MARKS[row.mark] if n == 0 else "", paint),
                 key=key,
             )
         )

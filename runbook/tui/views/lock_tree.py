@@ -59,8 +59,8 @@ def find_node(tree: LockTree | None, key: str | None) -> LockNode | None:
 
 def _node(node: LockNode, width: int, lead: str, below: str, unfolded: frozenset[str], more: int = 0) -> list[Line]:
     key = node_key(node)
-    lines = [_session_line(node, width, lead, key, more)]
     pad = below + ("│  " if node.children else "   ")
+    lines = _session_lines(node, width, lead, pad, key, more)
     for text in _details(node):
         room = width - len(pad) - 2
         lines.append(line((pad, "faint"), "  ", (fit(text, room), "" if text.startswith("holds") else "muted"), key=key))
@@ -73,27 +73,47 @@ def _node(node: LockNode, width: int, lead: str, below: str, unfolded: frozenset
     return lines
 
 
-def _session_line(node: LockNode, width: int, lead: str, key: str, more: int) -> Line:
+def _session_lines(node: LockNode, width: int, lead: str, below: str, key: str, more: int) -> list[Line]:
+    """The session on one line, with less said where there is less room; its marks are never cut."""
+    marks = _marks(node, more)
+    for wording in ("full", "no relation", "short"):
+        said = _said(node, width, lead, wording)
+        one = line(*said, *marks, key=key)
+        if one.width <= width:
+            return [one]
+    lines = [_cut(line(*said, key=key), width)]
+    if marks:
+        lines.append(_cut(line((below, "faint"), *marks, key=key), width))
+    return lines
+
+
+def _said(node: LockNode, width: int, lead: str, wording: str) -> list[Span | tuple[str, str] | str]:
     session = node.session
     spans: list[Span | tuple[str, str] | str] = [(lead, "faint")]
     if session.pid:
         spans.append((f"{session.pid} ", "bold"))
-    spans.append(fit(session.label, max(min(30, width // 3), 8)) + " ")
+    label = {"full": 40, "no relation": 24, "short": 12}[wording]
+    spans.append(fit(session.label, max(min(label, width // 3), 8)) + " ")
     if node.waits_for:
         mode, _, on = node.waits_for.partition(" on ")
-        spans += [" waits ", (age(node.wait_s), "warn"), " for ", (lock_name(mode), "bold")]
-        if on:
+        spans += [" waits ", (age(node.wait_s), "warn"), " for " if wording != "short" else " ", (lock_name(mode), "bold")]
+        if on and wording == "full":
             spans.append(f" on {on}")
     else:
         paint = "warn" if node.kind in ("idle_in_transaction", "prepared") else "muted"
         spans += [(f" {session.state or 'state hidden'} ", paint), (age(session.xact_age_s), "warn")]
+    return spans
+
+
+def _marks(node: LockNode, more: int) -> list[tuple[str, str]]:
+    marks = []
     if node.in_cycle:
-        spans.append(("  in a cycle (deadlock)", "bad bold"))
+        marks.append(("  in a cycle (deadlock)", "bad bold"))
     if more:
-        spans.append((f"  + {more} like this", "bold"))
-    if session.is_migration:
-        spans.append(("  ← your migration", "accent bold"))
-    return _cut(line(*spans, key=key), width)
+        marks.append((f"  + {more} like this", "bold"))
+    if node.session.is_migration:
+        marks.append(("  ← your migration", "accent bold"))
+    return marks
 
 
 def _details(node: LockNode) -> list[str]:

@@ -6,7 +6,7 @@ from runbook.session.events import QuestionView
 from runbook.tui.lines import Line, Span, fit, line, wrap
 
 
-def question(asked: QuestionView, width: int, *, focused: bool) -> list[Line]:
+def question(asked: QuestionView, width: int, *, focused: bool, why: bool = True) -> list[Line]:
     """Question, answers, and why. The keys answer only while the line has the focus; before that, ``a`` gives it."""
     lines = [line((row, "bold")) for row in wrap(asked.text, width, 2)]
     paint = "key" if focused else "muted"
@@ -20,7 +20,8 @@ def question(asked: QuestionView, width: int, *, focused: bool) -> list[Line]:
         lines[-1] = Line((*last.spans, *(s for a in answers for s in (Span("   "), *a))))
     else:
         lines += _rows(answers, width)
-    lines.append(line(("why asked: ", "muted"), (fit(asked.why, width - 11), "muted")))
+    if why or focused:
+        lines.append(line(("why asked: ", "muted"), (fit(asked.why, width - 11), "muted")))
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runbook.playbook import duration
 from runbook.session.events import ReadingTaken
 from runbook.session.state import State
 from runbook.triage.model import STEP_TITLES, Step
@@ -61,7 +62,8 @@ def progress(state: State, width: int) -> list[Line]:
             lines.append(line(name, (f" {len(readings)} probes …", "accent"), key=PROBES))
         else:
             spent = sum(r.duration_s for r in readings)
-            lines.append(line(name, (f" {len(readings)} probes", ""), (f" {spent:.2f} s", "muted"), key=PROBES))
+            took = f" {duration(spent)}" if spent else ""
+            lines.append(line(name, f" {len(readings)} probes", (took, "muted"), key=PROBES))
         if readings:
             lines.append(_refused(readings))
     return lines
