@@ -116,7 +116,7 @@ def cache_root() -> Path:
     candidates.append(Path(tempfile.gettempdir()) / f"runbook-cache-{os.geteuid()}")
     for candidate in candidates:
         try:
-            candidate.mkdir(parents=True, exist_ok=True)
+            _make(candidate)
         except OSError:
             continue
         if candidate.stat().st_uid == os.geteuid() and os.access(candidate, os.W_OK) and reachable(candidate):
@@ -124,12 +124,20 @@ def cache_root() -> Path:
     raise LabError(f"no cache folder can be used (tried {', '.join(map(str, candidates))}); set RUNBOOK_LAB_CACHE")
 
 
+def _make(folder: Path) -> None:
+    """Make ``folder``; as root open to the servers' account whatever the umask is, since it holds no secrets."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            folder.chmod(0o755)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold ``path``'s exclusive lock: one process at a time fills a place of the cache."""
     import fcntl
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from runbook.lab.scenario import Scenario, Stage, find_scenario, list_scenarios, running
+from runbook.lab.scenario import Running, Scenario, Stage, find_scenario, list_scenarios, running
 from tests.support import wait_until
 
 ALL = list_scenarios()
 
 
+def reduced(case: Scenario) -> Scenario:
+    """The same with less data, where its size is not the fault."""
+    return case if case.id == "role-timeout" else replace(case, orders=40_000)
+
+
+def triage(now: Running, folder: Path) -> dict[str, Any]:
+    """What `runbook triage --json` says, given what the engineer on call has."""
+    given = ["--local", now.local_dsn, "--production", now.production_dsn, "--seen", now.seen]
+    for path in now.migration_paths:
+        given += ["--migration", str(path)]
+    if now.error_text is not None:
+        (folder / "error.txt").write_text(now.error_text)
+        given += ["--error", str(folder / "error.txt")]
+    call = [sys.executable, "-m", "runbook", "triage", "--json", "--no-record", *given]
+    answer = subprocess.run(call, capture_output=True, text=True, check=False, timeout=60)
+    assert answer.returncode in (0, 1), answer.stderr
+    return json.loads(answer.stdout)
+
+
+@pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
+async def test_a_scenario_leads_to_its_cause_first(case: Scenario, tmp_path: Path) -> None:
+    async with running(reduced(case)) as now:
+        said = await asyncio.to_thread(triage, now, tmp_path)
+    causes = [cause["id"] for cause in said["causes"]]
+    assert (causes[0] if causes else None) == case.expected, causes
+    assert set(case.beside) <= set(causes)
+
+
 @pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
 async def test_a_scenario_is_admitted(case: Scenario) -> None:
-    if case.id != "role-timeout":  # the one whose fault is its size
-        case = replace(case, orders=40_000)
-    async with running(case) as now:  # raises unless the migration passed on local
+    async with running(reduced(case)) as now:  # raises unless the migration passed on local
         assert now.sqlstate == case.sqlstate
         assert (now.error_text is not None) == (case.seen in ("failed", "broken"))
         assert all(path.exists() for path in now.migration_paths)

@@ -30,7 +30,6 @@ SCENARIO = Scenario(
     story="Yesterday's deploy was cancelled. Today's says that the index exists, and queries are as slow as ever.",
     seen="failed",
     expected="invalid-index",
-    beside=("object-already-exists",),
     migration={"migrations/0049_orders_placed_at.sql": BUILD + ";\n"},
     fault=first_attempt_cancelled,
     unfault=drop_invalid,

@@ -46,7 +46,6 @@ SCENARIO = Scenario(
     story="The deploy hangs. Somebody mentions a quarterly report.",
     seen="hanging",
     expected="lock-wait-long-running-query",
-    beside=("lock-queue-behind-waiting-ddl",),
     migration={"migrations/0054_orders_region.sql": "ALTER TABLE orders ADD COLUMN region text;\n"},
     fault=report_runs,
     attempt=False,

@@ -28,7 +28,6 @@ SCENARIO = Scenario(
     story="The deploy waits for a lock on orders, and no session seems to hold it.",
     seen="hanging",
     expected="lock-wait-prepared-transaction",
-    beside=("lock-queue-behind-waiting-ddl",),
     migration={"migrations/0047_orders_parcel.sql": "ALTER TABLE orders ADD COLUMN parcel text;\n"},
     fault=prepare,
     attempt=False,
