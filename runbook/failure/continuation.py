@@ -16,7 +16,7 @@ REACH = 120
 # postgres.js, Npgsql PostgresException.ToString, Flyway FlywaySqlScriptException, Hibernate SqlExceptionHelper,
 # Prisma schema-engine user-facing errors, Rust tokio_postgres DbError, psql VERBOSITY=verbose.
 _KEYS: dict[str, str] = {
-    "sqlstate": r"code|Code|SQL ?State|SqlState|sqlState|SQLSTATE|SQLState|Database error code|sql_state_code|state_code|pg_code",
+    "sqlstate": r"pg_code|code|Code|SQL ?State|SqlState|sqlState|SQLSTATE|SQLState|Database error code|sql_state_code|state_code",
     "detail": r"detail|Detail|details",
     "hint": r"hint|Hint",
     "context": r"where|Where|CONTEXT",
@@ -27,8 +27,8 @@ _KEYS: dict[str, str] = {
     "constraint": r"constraint|ConstraintName|CONSTRAINT NAME|constraint_name",
     "type": r"dataType|DataTypeName|DATATYPE NAME|datatype",
     "migration": r"Migration name|Migration|migration",
-    "file": r"Location|Script",
-    "line": r"Line|LINE NUMBER",
+    "file": r"Location(?= +:)",
+    "line": r"Line(?= +:)",
     "statement": r"Statement|query|sql|Failed query|failed query|Query",
     "message": r"MessageText",
 }

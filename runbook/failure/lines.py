@@ -27,8 +27,8 @@ _PREFIXES = tuple(
         r"::(?:error|warning)[^:]*::",  # GitHub workflow command
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d) (?:std(?:out|err) [FP] |\d\d[OE][ +])?",  # CRI, GitLab, GitHub
         r"\[pod/[^\]\s]+\] ",  # kubectl logs --prefix
-        r"[A-Za-z0-9][\w.-]{0,60}[-_]\d+\s*\| ",  # docker compose
-        r"[a-z][\w.-]{0,60} +\| (?=.)",  # docker compose, container_name
+        r"[A-Za-z0-9][\w.-]{0,60}[-_]\d+\s*\|(?: |$)",  # docker compose
+        r"[a-z][\w.-]{0,60} +\|(?: |$)",  # docker compose, container_name
         r"[\w-]+\[[\w.-]+\]: (?=.)",  # heroku, fly: app[release.1234]:
         r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?!\[)",  # Go's log package
         r"\[\d\d:\d\d:\d\d(?:\.\d+)?\] ",

@@ -40,7 +40,8 @@ _TIMEOUTS = {
     "25P04": "transaction",
     "57P05": "idle_session",
 }
-_LOCK_TIMEOUT = ("canceling statement due to lock timeout",)
+_LOCK_TIMEOUT = "canceling statement due to lock timeout"
+_DDL = re.compile(r"\s*(?:ALTER|CREATE|DROP|TRUNCATE|COMMENT|GRANT|REVOKE|REINDEX|REFRESH|CLUSTER|VACUUM|DO|LOCK)\b", re.I)
 _STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
 _USER_REQUEST = "canceling statement due to user request"
 
@@ -239,6 +240,11 @@ def _first_real(reports: list[tuple[Draft, ErrorReport]], migration: Migration |
         own = next((i for i in real if reports[i][1].statement and locate(reports[i][1], migration) is not None), None)
         if own is not None:
             return own
+    if all(d.from_server_log for d, _ in reports):
+        # A production's log is full of the application's own errors: a migration's are those of its DDL.
+        own = next((i for i in real if _DDL.match(reports[i][1].statement or "")), None)
+        if own is not None:
+            return own
     # The tool's refusal to go on and the server's error: the server's says why, when it is there.
     told = next((i for i in real if reports[i][1].sqlstate), None)
     first = real[0]
@@ -334,7 +340,7 @@ def _cleaned(text: str | None) -> str | None:
 
 def _timeout(draft: Draft, message: str) -> str | None:
     if draft.sqlstate == "55P03":
-        return "lock" if _says(message, "canceling statement due to lock timeout") else None
+        return "lock" if _says(message, _LOCK_TIMEOUT) else None
     if draft.sqlstate == "57014":
         if _says(message, _STATEMENT_TIMEOUT):
             return "statement"

@@ -26,6 +26,8 @@ _WAITS_AT_MOST = 200
 _CSV_START = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [\w+:/-]+,(?:"(?:[^"]|"")*")?,(?:"(?:[^"]|"")*")?,\d+,')
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6})\d*)? ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?")
 _PID = re.compile(r"\[(\d+)(?:-\d+)?\]|(?:^|[\s:,])(?:pid|p)=(\d+)|(?<=[ :])(\d{2,8})(?=[ :]|$)")
+_OWN_PROCESS = re.compile(r"^\[\d+\]|\bpostgres\[\d+\]|^\d{4,}[:,] ")
+"""A pid where only a server puts it: at the line's beginning, or behind the name that syslog gives."""
 _WHO = re.compile(r"(?:user|u)=(?P<user>[^,\s]*)|(?P<user2>[\w.-]+)@(?P<db2>[\w.-]+)|(?P<user3>\[unknown\])@")
 _DATABASE = re.compile(r"(?:db|database|d)=([^,\s]*)")
 _APPLICATION = re.compile(r"(?:app|application|a)=([^,\s]*)")
@@ -66,13 +68,18 @@ class ServerLog:
         match = _line().match(line)
         prefix = match["prefix"] if match else ""
         pid = _pid(prefix) if match else None
-        if match is None or (_TIME.search(prefix) is None and pid is None) or (pid is None and "@" not in prefix and not (
-            _TIME.match(prefix) and len(prefix) < 40 and self.seen
-        )):
+        if match is None or not self._is_ours(prefix, pid):
             self._last = None
             return False, []
         self.seen = True
         return True, self._entry(match, prefix, pid, number, line)
+
+    def _is_ours(self, prefix: str, pid: int | None) -> bool:
+        """A log_line_prefix has a time and a pid; one without a pid is believed once the log was recognised."""
+        if _OWN_PROCESS.search(prefix) is not None:
+            return True
+        timed = _TIME.match(prefix.lstrip("< [")) is not None
+        return timed and (pid is not None or "@" in prefix or (self.seen and len(prefix) < 40))
 
     def close(self) -> list[Draft]:
         """The errors that were still open at the end."""

@@ -41,7 +41,9 @@ def shapes() -> tuple[Shape, ...]:
             ("pdo", rf"SQLSTATE\[{_STATE}\](?: \[\d+\])?:?\s*(?:[\w /-]+: )?(?:\d+\s+)?(?:{severity}[:：]\s+)?(?P<msg>.+)", True,
              "php"),
             # Elixir: postgrex Postgrex.Error.message/1
-            ("postgrex", rf"\(Postgrex\.Error\) {severity} {_STATE}(?: \((?P<condition>\w+)\))?:? (?P<msg>.+)", True, "ecto"),
+            ("postgrex", rf"\(Postgrex\.Error\) {severity}(?: {_STATE})?(?: \((?P<condition>\w+)\))?:? (?P<msg>.+)", True, "ecto"),
+            ("postgrex-inspect", rf"%Postgrex\.Error\{{.*?code: :(?P<condition>\w+),.*?message: \"(?P<msg>(?:[^\"\\]|\\.)*)\"", True, "ecto"),
+            ("go-pg", rf"ERROR #{_STATE} (?P<msg>.+)", True, None),
             # .NET: Npgsql PostgresException.Message
             ("npgsql", rf"(?:Npgsql\.PostgresException(?: \(0x[0-9A-F]+\))?|PostgresException): {_STATE}: (?P<msg>.+)", True,
              "efcore"),
@@ -66,7 +68,7 @@ def shapes() -> tuple[Shape, ...]:
             # The server's own line, wherever it stands: psql, libpq, JDBC, pgx, Prisma, Flyway ...
             ("server", rf"(?:^|[\s:\"'(>\]|]){severity}[:：]\s+(?:{_STATE}: )?(?P<msg>\S.*)", False, None),
             # node-postgres and what is built on it
-            ("node", r"(?:^|\s|\[)(?P<cls>(?:error|QueryFailedError|DatabaseError|PostgresError|Sequelize\w*Error|DrizzleQueryError|"
+            ("node", r"(?:^|[\s\[])(?P<cls>(?:error|QueryFailedError|DatabaseError|PostgresError|Sequelize\w*Error|DrizzleQueryError|"
              r"DrizzleError|KnexError|DBError|UniqueConstraintError|ForeignKeyConstraintError|NeonDbError)(?: \[\w+\])?\]?):"
              r" (?P<msg>\S.*)", False, None),
             ("knex", r"migration failed with error: (?:.* - )?(?P<msg>.+)", True, "knex"),
@@ -89,6 +91,7 @@ _TAILS = (
     re.compile(r"(?:\s+(?:on|in) line \d+ of file .*)$"),
     re.compile(r"\s+at character \d+$"),
     re.compile(r"\s*(?:\{$|\\n.*$)"),
+    re.compile(r" \(addr=\"[^\"]*\"\)$"),
     re.compile(r"\s+CONTEXT:\s.*$"),
 )
 _AT_CHARACTER = re.compile(r" at character (\d+)$")
@@ -179,6 +182,8 @@ def _clean_message(draft: Draft) -> None:
     for tail in _TAILS:
         text = tail.sub("", text)
     text = text.replace('\\"', '"').strip()
+    if text.endswith("]") and "[" not in text:
+        text = text[:-1]  # node: [error: relation "t" already exists]
     if text[-1:] == '"' and text.count('"') % 2:
         text = text[:-1]
     draft.message = text.strip()

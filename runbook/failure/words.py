@@ -18,9 +18,9 @@ _MORE_SEVERITIES = {
 """Languages whose catalogs are not complete in 15 (pt_BR, pl, tr, cs, zh_TW). Source: src/backend/po, older majors."""
 
 _MORE_FIELDS = {
-    "DETAIL": ("DETALHE", "SZCZEGÓŁY", "AYRINTI", "DETAIL", "詳細", "Detail", "detail"),
-    "HINT": ("DICA", "PODPOWIEDŹ", "İPUCU", "DOPORUČENÍ", "Hint", "hint"),
-    "CONTEXT": ("CONTEXTO", "KONTEKST", "BAĞLAM", "KONTEXT", "Where", "where"),
+    "DETAIL": ("DETALHE", "SZCZEGÓŁY", "AYRINTI", "詳細"),
+    "HINT": ("DICA", "PODPOWIEDŹ", "İPUCU", "DOPORUČENÍ"),
+    "CONTEXT": ("CONTEXTO", "KONTEKST", "BAĞLAM", "KONTEXT"),
     "STATEMENT": ("COMANDO", "WYRAŻENIE", "DEYİM", "PŘÍKAZ"),
     "LINE": ("LINHA", "LINIA", "SATIR", "ŘÁDKA", "LINJE"),
     "QUERY": ("CONSULTA", "ZAPYTANIE", "SORGU", "DOTAZ"),
