@@ -92,9 +92,7 @@ def _build(
     relation_rows: Sequence[rows.RelationRow] = _rows(readings, "relations")
     keys: dict[int, RelationKey] = {row.oid: (row.schema, row.name) for row in relation_rows}
     relations = _relations(readings, relation_rows, keys, writes_per_s)
-    schemas = {
-        row.name: Schema(row.name, row.owner, row.can_create, row.can_use) for row in _rows(readings, "schemas")
-    }
+    schemas = {row.name: Schema(row.name, row.owner, row.can_create, row.can_use) for row in _rows(readings, "schemas")}
     is_us = role_row is None or role_row.is_us
     settings = effective_settings(_rows(readings, "settings"), _rows(readings, "role_settings"), is_us=is_us)
     role = role_row.name if role_row is not None else identity.role

@@ -46,10 +46,7 @@ class Guard:
             ("idle_in_transaction_session_timeout", str(self.idle_in_transaction_timeout_ms)),
         )
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings)
-        sql = (
-            "SELECT pg_backend_pid()::int8, "
-            f"CASE WHEN pg_backend_pid() = $1::int4 THEN concat({calls}) END::text"
-        )
+        sql = f"SELECT pg_backend_pid()::int8, CASE WHEN pg_backend_pid() = $1::int4 THEN concat({calls}) END::text"
         return Query(sql.encode(), (str(libpq_pid).encode(),))
 
     def local(self, deadline_s: float, *, unconverted: bool = False) -> Query:

@@ -57,10 +57,13 @@ def describe_target(dsn: str) -> Target:
     merged = defaults | (_read_service(service) if service else {}) | given
     role = merged.get("user")
     host = merged.get("host") or merged.get("hostaddr")
-    port = (merged.get("port") or "").split(",")[0]
+    ports = (merged.get("port") or "").split(",")
+    if not all(p.strip().isdigit() or not p.strip() for p in ports):
+        raise ValueError("the connection string has a port that is not a number")
+    port = ports[0].strip()
     return Target(
         host=clean_line(host) if host and not host.startswith(("/", "@")) else None,
-        port=int(port) if port.isdigit() else 5432,
+        port=int(port) if port else 5432,
         database=clean_line(merged.get("dbname") or role or "") or None,
         role=clean_line(role) if role else None,
     )

@@ -127,4 +127,5 @@ async def wait_ready(fd: int, *, write: bool, timeout_s: float) -> None:
 def _last_words(pgconn: PGconn, fatal: PGresult | None) -> str:
     if fatal is not None and (message := fatal.get_error_message("utf-8").strip()):
         return message.splitlines()[0]
-    return " ".join(pgconn.get_error_message("utf-8").split())
+    # libpq goes on: "This probably means the server terminated abnormally ..."
+    return " ".join(pgconn.get_error_message("utf-8").partition("This probably means")[0].split())

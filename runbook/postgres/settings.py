@@ -34,9 +34,7 @@ def effective_settings(
     """Values for the migration's role. ``settings`` is true for our own; for another role what only our role has is
     left out (what stands below it cannot be seen), and that role's own entries are laid over."""
     rows = {row.name: row for row in settings}
-    found = {
-        name: row.value for name, row in rows.items() if is_us or row.source not in ("role", "role in database")
-    }
+    found = {name: row.value for name, row in rows.items() if is_us or row.source not in ("role", "role in database")}
     if is_us:
         return found
     by_name = {name.lower(): name for name in rows}

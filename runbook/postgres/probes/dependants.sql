@@ -49,6 +49,12 @@ WITH wanted AS MATERIALIZED (
       JOIN pg_catalog.pg_attrdef d ON l.classid = 'pg_catalog.pg_attrdef'::regclass AND d.oid = l.objid
       JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
      WHERE (d.adrelid, d.adnum) <> (l.relation, l.attnum)
+    UNION ALL  -- up to 14 the column itself is linked, not its expression
+    SELECT l.relation, l.attnum, l.deptype, 'generated column', l.classid, l.objid, l.objsubid, l.objid
+      FROM links l
+      JOIN pg_catalog.pg_attribute a ON l.classid = 'pg_catalog.pg_class'::regclass AND a.attrelid = l.objid
+                                    AND a.attnum = l.objsubid AND a.attgenerated <> ''
+     WHERE l.objid = l.relation AND l.attnum > 0
     UNION ALL
     SELECT l.relation, l.attnum, l.deptype, 'constraint', l.classid, l.objid, 0, nullif(k.conrelid, 0)
       FROM links l
