@@ -71,6 +71,7 @@ def translations(locale: Path, version: str) -> dict[str, object]:
             "messages": {t: server[t] for t in dict.fromkeys(templates) if server.get(t, t) != t},
             "log": {t: server[t] for t in LOG_LINES if server.get(t, t) != t},
             "syntax_error": server.get("syntax error", ""),
+            "at_character": server.get(" at character %d", ""),
         }
     return made
 

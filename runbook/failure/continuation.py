@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
 from runbook.failure import sqlstates, words
 from runbook.failure.draft import Draft
+from runbook.failure.messages import classify
 
 REACH = 120
 """Lines after the first that are looked at: stack traces stand between the message and node's error object."""
@@ -51,7 +53,7 @@ def _field() -> re.Pattern[str]:
     lines = words.alternatives([w for w, f in words.fields().items() if f == "LINE"])
     return re.compile(
         rf"^\s*(?:(?:(?P<line_word>{lines}) ?(?P<n>\d+)|行 ?(?P<n_ja>\d+)|第 ?(?P<n_zh>\d+) ?行|(?P<n_ko>\d+)번째 줄|줄 ?(?P<n_ko2>\d+))"
-        rf"\s*[:：] ?(?P<source>.*)|(?P<name>{names})\s?[:：]\s{{1,3}}(?P<value>\S.*))$"
+        rf"(?:\s*[:：] ?|(?<=行))(?P<source>.*)|(?P<name>{names})\s?[:：]\s{{1,3}}(?P<value>\S.*))$"
     )
 
 
@@ -62,7 +64,7 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
     caret_base: int | None = None
     quiet = 0
     in_sql = _open_sql(draft, draft.raw[0])
-    for text in following[:REACH]:
+    for text in following[_folded(draft, following) : REACH]:
         if in_sql:
             in_sql = _more_sql(draft, text)
             continue
@@ -71,7 +73,7 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
             if number is not None:
                 draft.statement_line_number = draft.statement_line_number or int(number)
                 draft.statement_line = draft.statement_line or found["source"]
-                caret_base = found.start("source")
+                caret_base = _width(text[: found.start("source")])
                 current = None
             else:
                 current = _keep(draft, words.fields()[found["name"]], found["value"])
@@ -102,6 +104,30 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
         quiet = 0 if _STACK.match(text) else quiet + 1
         if quiet > 40:
             break
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: psql places its caret by them."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _folded(draft: Draft, following: Sequence[str]) -> int:
+    """Messages may have several lines (French ones are folded): how many of ``following`` belong to it."""
+    if draft.sqlstate is not None and draft.sqlstate_from != "printed":
+        return 0
+    text = draft.message
+    for count, line in enumerate(following[:3], 1):
+        if not line.strip() or _field().match(line) or _CARET.match(line):
+            break
+        text = f"{text} {line.strip()}"
+        if (known := classify(text)) is not None:
+            draft.message, draft.subject = text, known.subject
+            draft.language = known.language or draft.language
+            draft.set_sqlstate(known.sqlstate, "message")
+            draft.raw.extend(following[:count])
+            draft.weak = False
+            return count
+    return 0
 
 
 def _keep(draft: Draft, field: str, value: str) -> str | None:

@@ -133,7 +133,7 @@ def _match(message: str, language: str) -> Known | None:
             continue
         pattern, order = _compiled(text)
         match = pattern.fullmatch(message)
-        if match is None or not _fits(template, match, language):
+        if match is None or not _fits(template, match.group(1 + order.index(0)) if 0 in order else "", language):
             continue
         arguments: dict[int, str] = dict(zip(order, match.groups(), strict=True))
         names = {role: arguments[i] for i, role in enumerate(template.roles) if role != "-" and i in arguments}
@@ -144,11 +144,11 @@ def _match(message: str, language: str) -> Known | None:
     return None
 
 
-def _fits(template: Template, match: re.Match[str], language: str) -> bool:
+def _fits(template: Template, complaint: str, language: str) -> bool:
     """``%s at or near`` is also how regular expressions and jsonpath complain: the first word must be the parser's."""
     if not template.text.startswith("%s at "):
         return True
-    return language != "en" and match.group(1) == translations()[language]["syntax_error"]
+    return language != "en" and complaint == translations()[language]["syntax_error"]
 
 
 def _no_space(match: re.Match[str]) -> bool:

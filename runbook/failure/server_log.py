@@ -42,7 +42,7 @@ _CSV_FIELDS = (
 @cache
 def _line() -> re.Pattern[str]:
     names = {**words.severities(), **{w: f for w, f in words.fields().items() if f != "LINE"}}
-    return re.compile(rf"(?P<prefix>.{{4,240}}?)(?P<word>{words.alternatives(list(names))})[:：]\s{{1,2}}(?P<text>.*)", re.S)
+    return re.compile(rf"(?P<prefix>.{{4,240}}?)(?P<word>{words.alternatives(list(names))})\s?[:：]\s{{1,2}}(?P<text>.*)", re.S)
 
 
 class ServerLog:
@@ -247,13 +247,21 @@ def _message(draft: Draft) -> None:
     if (coded := re.match(r"([0-9A-Z]{5}): ", text)) is not None and sqlstates.is_sqlstate(coded[1]):
         draft.set_sqlstate(coded[1], "printed")  # log_error_verbosity = verbose
         text = text[coded.end() :]
-    if (at := re.search(r" (?:at character|bei Zeichen|au caractère|en carácter|(?:символ)) (\d+)$", text)) is not None:
-        draft.statement_position = int(at[1])
-        text = text[: at.start()]
+    for pattern in _at_character():
+        if (at := pattern.search(text)) is not None:
+            draft.statement_position = int(at[1])
+            text = text[: at.start()]
+            break
     draft.message = text.strip()
     if (known := classify(draft.message)) is not None:
         draft.set_sqlstate(known.sqlstate, "message")
         draft.subject, draft.language = known.subject, known.language or draft.language
+
+
+@cache
+def _at_character() -> tuple[re.Pattern[str], ...]:
+    said = [" at character %d", *(language["at_character"] for language in translations().values())]
+    return tuple(re.compile(pattern_of(text)[0].pattern + r"$") for text in said if text)
 
 
 def _pid(prefix: str) -> int | None:
