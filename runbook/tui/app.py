@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -78,6 +79,7 @@ class RunbookApp(App[int]):
         self._pending: State | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._leaving = False
+        self._turn = asyncio.Lock()  # a side that is given during a look has to be looked at after it
         for ours in THEMES:
             self.register_theme(ours)
         self.set_reactive(RunbookApp.state, source.state)
@@ -185,11 +187,19 @@ class RunbookApp(App[int]):
         self.push_screen(PlaybookScreen(cause))
 
     def action_look_again(self) -> None:
+        if self.state.busy:
+            self.say("a look is under way")
+            return
         self.look(self.source.look_again if self.state.round else self.source.start, "looking at both sides")
 
-    def look(self, doing: Callable[[], Any], description: str) -> None:
-        """Run something that looks at servers, off the screen's path. Its results arrive as events."""
-        self.run_worker(doing, name=description, group="look", description=description, exit_on_error=False)
+    def look(self, doing: Callable[[], Awaitable[Any]], description: str) -> None:
+        """Do something that looks at servers, off the screen's path and in turn. Its results arrive as events."""
+
+        async def in_turn() -> None:
+            async with self._turn:
+                await doing()
+
+        self.run_worker(in_turn, name=description, group="look", description=description, exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state == WorkerState.ERROR and event.worker.error is not None:
@@ -311,8 +321,6 @@ def exit_code(state: State) -> int:
 
 async def close_source(source: SessionSource, reason: str) -> None:
     """End a session, but never wait longer than leaving may take."""
-    import asyncio
-
     try:
         await asyncio.wait_for(source.close(reason), CLOSE_WITHIN_S)
     except TimeoutError:

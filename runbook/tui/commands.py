@@ -15,7 +15,7 @@ from runbook.triage.model import STEP_TITLES
 if TYPE_CHECKING:
     from runbook.tui.app import RunbookApp
 
-_SEEN = (
+SEEN = (
     ("failed", "it failed"),
     ("hanging", "it hangs"),
     ("running", "it runs"),
@@ -39,7 +39,7 @@ def commands(app: RunbookApp, screen: Screen[Any]) -> Iterator[SystemCommand]:
         yield SystemCommand("Look again", "Look at both sides again (r)", app.action_look_again)
         yield SystemCommand("Note", "A note with the time (n)", app.action_note)
         yield SystemCommand("Give", "A side, an error, a migration (g)", partial(app.action_open, "case"))
-        for id_, text in _SEEN:
+        for id_, text in SEEN:
             yield SystemCommand(f"I see: {text}", "What the migration looks like from outside", partial(app.give_seen, id_))
         yield from _answers(app)
     for number, (id_, title) in enumerate(STEP_TITLES, start=1):

@@ -134,16 +134,26 @@ def paragraph(
 def preformatted(text: str, width: int, style: str = "", *, indent: int = 0, key: str | None = None) -> list[Line]:
     """``text`` with its own line breaks kept and long lines broken at ``width``: SQL, logs."""
     lines = []
+    room = max(width - indent, 1)
     for row in text.replace("\r\n", "\n").split("\n"):
-        row = safe(row.rstrip())
-        room = max(width - indent, 1)
-        while True:
-            head = set_cell_size(row, room).rstrip() if cell_len(row) > room else row
-            lines.append(line(" " * indent, (head, style), key=key))
-            row = row[max(len(head), 1) :]
-            if not row:
-                break
+        for piece in _broken(safe(row.rstrip()), room):
+            lines.append(line(" " * indent, (piece, style), key=key))
     return lines
+
+
+def _broken(row: str, room: int) -> list[str]:
+    """``row`` in pieces of at most ``room`` cells, broken at a blank where one is near; later pieces hang by two."""
+    pieces: list[str] = []
+    lead = ""
+    while cell_len(lead + row) > room:
+        head = set_cell_size(lead + row, room).rstrip()[len(lead) :] or row[:1]
+        blank = head.rfind(" ")
+        if blank > len(head) // 2:
+            head = head[:blank]
+        pieces.append(lead + head)
+        row = row[len(head) :].lstrip(" ")
+        lead = "  " if room > 12 else ""
+    return [*pieces, lead + row] if row or not pieces else pieces
 
 
 def spread(left: Sequence[Piece], rest: Sequence[Piece], width: int, *, key: str | None = None, fill: str = "") -> Line:

@@ -215,6 +215,9 @@ class Lines(ScrollView, _Painter, can_focus=True):
     def _anchor(self) -> int | None:
         return self._spans[self.cursor][0] if self.cursor in self._spans and self.cursor is not None else None
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._builder(width))
+
     def on_resize(self) -> None:
         if self.scrollable_content_region.width != self._built_for:
             self._rebuild()

@@ -110,9 +110,6 @@ class PlaybookScreen(SessionScreen):
             await pages.mount_all(self._pages(rendered))
         pages.border_title = Content(clean_line(rendered.title))
         pages.scroll_to(y=at, animate=False)
-        cards = self.query(SqlCard)
-        if cards and not isinstance(self.focused, SqlCard | Lines):
-            self.set_focus(None)
 
     def _pages(self, rendered: Rendered) -> list[Vertical]:
         if self._problem:
@@ -138,9 +135,8 @@ class PlaybookScreen(SessionScreen):
             lines += [line(), line(("Suspects", "bold"), ("  ← →", "key"))]
         for cause in others:
             mark = "▸ " if cause.id == self.cause else "  "
-            for number, one in enumerate(paragraph(cause.title, width, indent=2, first=mark, key=f"cause:{cause.id}")):
-                lines.append(one if cause.id != self.cause else line(*((s.text, "bold") for s in one.spans), key=one.key))
-                del number
+            paint = "bold" if cause.id == self.cause else ""
+            lines += paragraph(cause.title, width, paint, indent=2, first=mark, key=f"cause:{cause.id}")
             lines.append(line((f"  {cause.verdict} {percent(cause.probability)}", "muted"), key=f"cause:{cause.id}"))
         return lines
 
@@ -163,6 +159,8 @@ class PlaybookScreen(SessionScreen):
             pages = self.query_one("#pages", VerticalScroll)
             pages.scroll_to(y=found.virtual_region.y, animate=False, force=True)
             self.query_one("#contents", Lines).move_to(f"section:{section}")
+            for card in list(found.query(SqlCard))[:1]:
+                self.set_focus(card, scroll_visible=False)
 
     def action_scroll(self, rows: int) -> None:
         self.query_one("#pages", VerticalScroll).scroll_relative(y=rows, animate=False)
@@ -220,7 +218,9 @@ class PlaybookScreen(SessionScreen):
         else:
             block = card.block
             card.border_subtitle = Content("running …")
-            self.runbook.look(lambda: self._run(card, block), "running a check")
+            self.run_worker(
+                lambda: self._run(card, block), group="check", description="running a check", exit_on_error=False
+            )
 
     async def _run(self, card: SqlCard, block: SqlBlock) -> None:
         try:
