@@ -265,9 +265,9 @@ def test_the_text_of_a_lock_timeout_settles_it_without_any_server() -> None:
     assert suspects(book) == {"lock-timeout": "proved"}
 
 
-def test_after_a_lock_timeout_the_holder_that_is_still_there_comes_first() -> None:
+def test_after_a_lock_timeout_the_holder_that_is_still_there_is_named_beside_it() -> None:
     book = incident(error=LOCK_TIMEOUT, failing=ADD_COLUMN, locks=IDLE)
-    assert list(suspects(book)) == ["lock-wait-idle-in-transaction", "lock-timeout"]
+    assert list(suspects(book)) == ["lock-timeout", "lock-wait-idle-in-transaction"]
 
 
 def test_after_a_lock_timeout_whose_holder_is_gone_nobody_is_accused() -> None:
@@ -292,6 +292,12 @@ def test_a_timeout_of_a_statement_that_needs_longer_was_the_timeout() -> None:
     assert "statement-timeout-was-lock-wait" not in suspects(book)
 
 
+def test_a_timeout_while_a_materialized_view_was_filled_is_not_taken_for_a_lock_wait() -> None:
+    failing = {**ADD_COLUMN, "sql": "CREATE MATERIALIZED VIEW v AS SELECT ...", "kind": "CREATE MATERIALIZED VIEW"}
+    failing |= {"lock_mode": "", "seconds_likely": None, "seconds_high": None}
+    assert first(incident(error=STATEMENT_TIMEOUT, failing=failing, production=FIVE_SECONDS)) == "statement-timeout"
+
+
 def test_a_logged_lock_wait_proves_it_and_rules_the_timeout_out() -> None:
     book = incident(error={**STATEMENT_TIMEOUT, "lock_wait_logged": True}, failing=BUILD, production=FIVE_SECONDS)
     assert first(book) == "statement-timeout-was-lock-wait"
@@ -306,7 +312,7 @@ def test_who_saw_it_work_rules_the_lock_wait_out() -> None:
 
 def test_a_holder_in_the_way_turns_a_statement_timeout_into_a_lock_wait() -> None:
     book = incident(error=STATEMENT_TIMEOUT, failing=ADD_COLUMN, locks=IDLE, production=FIVE_SECONDS)
-    assert list(suspects(book))[:2] == ["lock-wait-idle-in-transaction", "statement-timeout-was-lock-wait"]
+    assert list(suspects(book))[:2] == ["statement-timeout-was-lock-wait", "lock-wait-idle-in-transaction"]
 
 
 def test_a_cancel_by_a_person_is_no_statement_timeout() -> None:
