@@ -40,12 +40,14 @@ class RunbookApp(App[int]):
     TITLE = "runbook"
     ENABLE_COMMAND_PALETTE = True
     CLOSE_TIMEOUT = 1.0
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="app.back", tooltip="Leave this screen or dialog"),
         Binding("l", "open('locks')", "locks", id="app.locks", tooltip="Who waits for whom on production, live"),
-        Binding("m", "open('migration')", "migration", id="app.migration", tooltip="Each statement: locks, time, safe form"),
+        Binding(
+            "m", "open('migration')", "migration", id="app.migration", tooltip="Statement by statement: locks, time"
+        ),
         Binding("t", "open('transcript')", "transcript", id="app.transcript", tooltip="All that happened, in order"),
         Binding("n", "note", "note", id="app.note", tooltip="Write a note with the time into the session"),
         Binding("c", "copy", "copy", id="app.copy", tooltip="Copy what is selected (OSC 52)"),
@@ -199,7 +201,7 @@ class RunbookApp(App[int]):
             async with self._turn:
                 await doing()
 
-        self.run_worker(in_turn, name=description, group="look", description=description, exit_on_error=False)
+        self.run_worker(in_turn(), name=description, group="look", description=description, exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state == WorkerState.ERROR and event.worker.error is not None:
@@ -234,7 +236,7 @@ class RunbookApp(App[int]):
                 self.say(f"written: {written}")
 
     def action_copy(self) -> None:
-        """Copy what the screen has selected. A terminal may refuse silently, so writing to a file is offered beside it."""
+        """Copy what the screen has selected. A terminal may refuse silently: a file is offered too."""
         text = self._selected_text()
         if text:
             self.copy(text)
@@ -242,7 +244,7 @@ class RunbookApp(App[int]):
     def copy(self, text: str) -> None:
         self.copy_to_clipboard(text)
         rows = text.count("\n") + 1
-        self.say(f"copied, {rows} {'line' if rows == 1 else 'lines'}; if your terminal does not take it: w writes a file")
+        self.say(f"copied, {rows} {'line' if rows == 1 else 'lines'}; not there? w writes a file")
 
     def action_write(self) -> None:
         text = self._selected_text()
@@ -327,9 +329,7 @@ async def close_source(source: SessionSource, reason: str) -> None:
         return
 
 
-def run(
-    source: SessionSource, *, start: bool = True, case: CaseChoices | None = None, theme: str | None = None
-) -> int:
+def run(source: SessionSource, *, start: bool = True, case: CaseChoices | None = None, theme: str | None = None) -> int:
     """Show the session until the person leaves; the exit code of CONTRACT.md."""
     from runbook.tui.loop import run_to_end
 

@@ -56,7 +56,9 @@ class KeyBar(Painted):
                 continue
             display = binding.key_display or self.app.get_key_display(binding)
             paint = "bar key" if active.enabled else "bar faint"
-            spans = line((f" {display}", paint), (f" {binding.description} ", "bar" if active.enabled else "bar faint")).spans
+            spans = line(
+                (f" {display}", paint), (f" {binding.description} ", "bar" if active.enabled else "bar faint")
+            ).spans
             cells[binding.action] = (binding.key.split(",")[0], spans, binding.action in self.ALWAYS)
         always = [(key, spans) for key, spans, keep in cells.values() if keep]
         room = width - sum(Line(spans).width for _, spans in always)

@@ -27,7 +27,7 @@ SEEN = (
 def commands(app: RunbookApp, screen: Screen[Any]) -> Iterator[SystemCommand]:
     """What can be done now. A recording can be looked at, copied and exported; it cannot be asked."""
     yield SystemCommand("Locks", "Who waits for whom on production, live (l)", partial(app.action_open, "locks"))
-    yield SystemCommand("Migration", "Each statement: locks, time, safe form (m)", partial(app.action_open, "migration"))
+    yield SystemCommand("Migration", "Statement by statement: locks, time (m)", partial(app.action_open, "migration"))
     yield SystemCommand("Transcript", "All that happened, in order (t)", partial(app.action_open, "transcript"))
     yield SystemCommand("Triage", "The first ten minutes, and what explains it", app.action_triage)
     for cause in app.state.diagnosis.causes if app.state.diagnosis else ():
@@ -40,7 +40,7 @@ def commands(app: RunbookApp, screen: Screen[Any]) -> Iterator[SystemCommand]:
         yield SystemCommand("Note", "A note with the time (n)", app.action_note)
         yield SystemCommand("Give", "A side, an error, a migration (g)", partial(app.action_open, "case"))
         for id_, text in SEEN:
-            yield SystemCommand(f"I see: {text}", "What the migration looks like from outside", partial(app.give_seen, id_))
+            yield SystemCommand(f"I see: {text}", "What you see of the migration", partial(app.give_seen, id_))
         yield from _answers(app)
     for number, (id_, title) in enumerate(STEP_TITLES, start=1):
         yield SystemCommand(f"Step {number}: {title}", "Compare both sides", partial(app.show_step, id_))

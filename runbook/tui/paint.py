@@ -13,9 +13,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.filter import LineFilter
 from textual.geometry import Size
-from textual.color import Color
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView

@@ -56,7 +56,7 @@ def waiter(pid: int, mode: str, query: str, wait_s: float = 269.0) -> LockNode:
 
 
 def lock_tree(readers: int = 41) -> LockTree:
-    """4182 idle in transaction; the migration waits for it; one writer and ``readers`` readers wait for the migration."""
+    """4182 idle in transaction; the migration waits for it; a writer and ``readers`` readers wait for that."""
     queue = [waiter(5133, "RowExclusiveLock", "UPDATE orders SET status = $1 WHERE id = $2")]
     queue += [waiter(5134 + n, "AccessShareLock", "SELECT * FROM orders WHERE id = $1") for n in range(readers)]
     migration = LockNode(
@@ -180,7 +180,9 @@ def steps() -> list[Step]:
             "production runs an older major: 16.2, local 18.6",
             "differs",
             (
-                ComparedRow("server", "18.6", "16.2", "differs", "two majors apart; this SQL does not touch what changed"),
+                ComparedRow(
+                    "server", "18.6", "16.2", "differs", "two majors apart; this SQL does not touch what changed"
+                ),
                 ComparedRow("pgcrypto", "1.3", "1.3", "same"),
                 ComparedRow("collation", "en_US.UTF-8", "en_US.UTF-8", "same"),
             ),
@@ -209,7 +211,9 @@ def steps() -> list[Step]:
                 ComparedRow("idle in transaction", "0", "1  for 00:25:10", "matters"),
                 ComparedRow("prepared", "0", "0", "same"),
                 ComparedRow("advisory (migrator)", "0", "1  pid 5120", "differs"),
-                ComparedRow("connections", "3 / 100", "96 / 100", "matters", "one more web worker and nobody can connect"),
+                ComparedRow(
+                    "connections", "3 / 100", "96 / 100", "matters", "one more web worker and nobody can connect"
+                ),
             ),
             facts,
         ),
@@ -222,7 +226,9 @@ def steps() -> list[Step]:
             "3 differ",
             (
                 ComparedRow("lock_timeout", "0", "0", "same"),
-                ComparedRow("work_mem", "4MB", None, "unknown", "permission denied: GRANT pg_read_all_settings TO shop"),
+                ComparedRow(
+                    "work_mem", "4MB", None, "unknown", "permission denied: GRANT pg_read_all_settings TO shop"
+                ),
             ),
         ),
         Step("schema", "Schema", "same", "no drift in what the migration touches", "same"),

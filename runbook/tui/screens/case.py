@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -62,6 +62,17 @@ def known(state: State, part: str) -> tuple[str, str, str]:
     return "·", "muted", "not given"
 
 
+class FileTree(DirectoryTree):
+    """Files without pictures, which many a terminal draws with the wrong width; hidden ones are left out."""
+
+    ICON_NODE = "▸ "
+    ICON_NODE_EXPANDED = "▾ "
+    ICON_FILE = "  "
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        return [path for path in paths if not path.name.startswith((".", "__pycache__", "node_modules"))]
+
+
 class CaseScreen(SessionScreen):
     """A form in which nothing has to be filled in."""
 
@@ -75,7 +86,9 @@ class CaseScreen(SessionScreen):
     def body(self) -> ComposeResult:
         choices = self.runbook.case or CaseChoices()
         with VerticalScroll(id="case", can_focus=False):
-            yield Label("What is there is used at once; anything may be missing, and each can be given later.", classes="hint")
+            yield Label(
+                "What is there is used at once; anything may be missing, and each can be given later.", classes="hint"
+            )
             for key, title in _SIDES:
                 with self._part(key, title):
                     if choices.sides:
@@ -84,19 +97,24 @@ class CaseScreen(SessionScreen):
                         ]
                         yield Select(options, prompt="choose a connection", id=f"choose-{key}")
                     yield Input(
-                        placeholder="or type one: postgresql://user@host/database, service=name, a snapshot file; Enter",
+                        placeholder="or type one: postgresql://user@host/database, service=name, a file; Enter",
                         id=f"dsn-{key}",
                     )
             with self._part("seen", "What do you see of the migration?"), RadioSet(id="seen"):
                 for id_, text in SEEN:
                     yield RadioButton(text, id=f"seen-{id_}", value=self._seen == id_)
             with self._part("error", "The error, as it was printed"):
-                yield TextArea(id="error", soft_wrap=True, tab_behavior="focus", placeholder="paste it here, all of it; then ctrl+s")
+                yield TextArea(
+                    id="error",
+                    soft_wrap=True,
+                    tab_behavior="focus",
+                    placeholder="paste it here, all of it; then ctrl+s",
+                )
                 with Horizontal(classes="buttons"):
                     yield Button("Read this error", id="use-error")
             with self._part("migration", "The migration: a file or a folder"):
                 yield Input(placeholder="path; Enter", id="path")
-                yield DirectoryTree(choices.folder, id="tree")
+                yield FileTree(choices.folder, id="tree")
             with Horizontal(classes="buttons"):
                 yield Button("To the triage screen", id="done", variant="primary")
 

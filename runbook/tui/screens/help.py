@@ -16,7 +16,7 @@ _NOTES = (
     "with the reason in place of the value.",
     "Production is only read: every connection is read-only, with timeouts, and named. Nothing here changes anything "
     "on a server; SQL that does is shown for you to run.",
-    "Copying uses OSC 52, which some terminals ignore without a word (tmux: set-clipboard on). w writes a file instead.",
+    "Copying uses OSC 52, which some terminals ignore (tmux: set-clipboard on). w writes a file instead.",
 )
 
 
@@ -40,7 +40,11 @@ def _groups(below: Screen[Any]) -> list[tuple[str, list[tuple[str, str]]]]:
         )
         keys.append(binding.key_display or below.app.get_key_display(binding))
     order = ("This screen", "This pane", "Everywhere")
-    return [(name, [(" ".join(keys), text) for keys, text in groups[name].values() if text]) for name in order if name in groups]
+    return [
+        (name, [(" ".join(keys), text) for keys, text in groups[name].values() if text])
+        for name in order
+        if name in groups
+    ]
 
 
 def _help(groups: list[tuple[str, list[tuple[str, str]]]], width: int) -> list[Line]:
@@ -48,7 +52,9 @@ def _help(groups: list[tuple[str, list[tuple[str, str]]]], width: int) -> list[L
     for name, keys in groups:
         lines += [line((name, "title"))]
         for key, text in keys:
-            lines += paragraph(text[:1].upper() + text[1:], width, first=line((column(key, 16), "key")).spans[0], indent=16)
+            lines += paragraph(
+                text[:1].upper() + text[1:], width, first=line((column(key, 16), "key")).spans[0], indent=16
+            )
         lines.append(line())
     for note in _NOTES:
         lines += [*paragraph(note, width, "muted"), line()]

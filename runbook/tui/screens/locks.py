@@ -158,7 +158,11 @@ def _title(tree: LockTree | None) -> str:
 def _body(state: State, tree: LockTree | None, width: int, unfolded: frozenset[str]) -> list[Line]:
     if tree is None:
         if "production" not in state.given:
-            return [line(("no production side was given", "muted")), line(), line(("g", "key"), (" gives one", "muted"))]
+            return [
+                line(("no production side was given", "muted")),
+                line(),
+                line(("g", "key"), (" gives one", "muted")),
+            ]
         return [line(("no sample yet", "muted"))]
     if not tree.roots:
         return [line(("✓ ", "good bold"), ("nobody waits for a lock", "good")), *lock_tree(tree, width)]
@@ -206,7 +210,7 @@ def _sql(node: LockNode, width: int) -> list[Line]:
 
 
 def ending_sql(session: LockSession) -> list[tuple[str, str, str]]:
-    """(what, what it does, SQL) of each way to end what a session holds. pids are reused: backend_start is part of it."""
+    """(what, what it does, SQL) of each way to end what a session holds. A pid is reused: backend_start tells."""
     if session.gid is not None:
         gid = quote_literal(session.gid)
         return [
@@ -214,10 +218,10 @@ def ending_sql(session: LockSession) -> list[tuple[str, str, str]]:
             ("roll it back", "only if its manager says roll back", f"ROLLBACK PREPARED {gid};"),
         ]
     if session.backend_start is None:
-        return [("nothing to copy", "backend_start is hidden from our role, and a pid alone may be another session", "")]
+        return [("nothing to copy", "backend_start is hidden from us; a pid alone may be another session", "")]
     where = f"WHERE pid = {session.pid} AND backend_start = {quote_literal(session.backend_start)};"
     idle = (session.state or "").startswith("idle")
-    cancel = "has no effect: there is no statement to cancel" if idle else "the statement ends with an error, its transaction rolls back"
+    cancel = "has no effect: it runs no statement" if idle else "the statement fails, its transaction rolls back"
     return [
         ("cancel", cancel, f"SELECT pg_cancel_backend(pid)\nFROM pg_stat_activity\n{where}"),
         (

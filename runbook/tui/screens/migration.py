@@ -14,9 +14,8 @@ from runbook.session.state import State
 from runbook.tui.lines import Line, line
 from runbook.tui.paint import Lines
 from runbook.tui.screens.base import SessionScreen
-from runbook.tui.views.plot import bars, plot, points
+from runbook.tui.views.plot import bars, on_local, plot, points
 from runbook.tui.views.statements import detail, find_statement, safe_sql, statements, summary
-
 
 _WORTH_A_PICTURE_S = 0.1
 
@@ -114,11 +113,18 @@ class MigrationScreen(SessionScreen):
 def _picture(state: State, one: StatementForecast, width: int) -> list[Line]:
     if one.seconds is None or one.seconds.high < _WORTH_A_PICTURE_S:
         return []
-    head = [line(), line(("rows against seconds", "muted"), ("   ● local", "local-text"), ("   ● PRODUCTION", "production-text"))]
+    head = [
+        line(),
+        line(("rows against seconds", "muted"), ("   ● local", "local-text"), ("   ● PRODUCTION", "production-text")),
+    ]
     found = points(state, one)
     if len(found) == 2:
         return [*head, *plot(found, min(width, 90))]
-    local = next((s for s in state.forecast_local.statements if s.index == one.index), None) if state.forecast_local else None
+    local = on_local(state, one)
     sides = [("local", local.seconds)] if local is not None and local.seconds is not None else []
     basis = "production" if state.forecast is not None and state.forecast.basis == "production" else "forecast"
-    return [line(), line(("how long the locks are held", "muted")), *bars([*sides, (basis, one.seconds)], min(width, 90))]
+    return [
+        line(),
+        line(("how long the locks are held", "muted")),
+        *bars([*sides, (basis, one.seconds)], min(width, 90)),
+    ]

@@ -56,14 +56,21 @@ class PlaybookScreen(SessionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.back", "back", tooltip="Back to the triage screen"),
         *(
-            Binding(key, f"section('{section}')", _HEADINGS[section], show=section in ("fix", "verify", "roll_back", "prevent"))
+            Binding(
+                key,
+                f"section('{section}')",
+                _HEADINGS[section],
+                show=section in ("fix", "verify", "roll_back", "prevent"),
+            )
             for section, key in _KEYS.items()
         ),
         Binding("x", "run_check", "run", tooltip="Run this check on its side, read-only, and show the result"),
         Binding("c", "copy_sql", "copy", tooltip="Copy the SQL of this block (OSC 52)"),
         Binding("w", "write_sql", "write", tooltip="Write the SQL of this block to a file"),
         Binding("right,right_square_bracket", "other(1)", "next suspect", key_display="→", tooltip="The next suspect"),
-        Binding("left,left_square_bracket", "other(-1)", "previous", show=False, key_display="←", tooltip="The one before"),
+        Binding(
+            "left,left_square_bracket", "other(-1)", "previous", show=False, key_display="←", tooltip="The one before"
+        ),
         Binding("down,j", "scroll(1)", "Down", show=False),
         Binding("up,k", "scroll(-1)", "Up", show=False),
         Binding("pagedown,space", "scroll(15)", "Page down", show=False),
@@ -81,7 +88,7 @@ class PlaybookScreen(SessionScreen):
             yield Lines(self._contents, id="contents", classes="pane", keeps_cursor=True)
             yield VerticalScroll(id="pages", classes="pane", can_focus=False)
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         self.query_one("#contents").border_title = "Playbook"
         super().on_mount()
 
@@ -218,9 +225,7 @@ class PlaybookScreen(SessionScreen):
         else:
             block = card.block
             card.border_subtitle = Content("running …")
-            self.run_worker(
-                lambda: self._run(card, block), group="check", description="running a check", exit_on_error=False
-            )
+            self.run_worker(self._run(card, block), group="check", description="running a check", exit_on_error=False)
 
     async def _run(self, card: SqlCard, block: SqlBlock) -> None:
         try:

@@ -12,7 +12,7 @@ from runbook.session.state import State
 from runbook.text import clean_line
 from runbook.tui.paint import Lines
 from runbook.tui.screens.base import SessionScreen
-from runbook.tui.views.timeline import entries, timeline
+from runbook.tui.views.timeline import entries, has_details, timeline
 
 
 class TranscriptScreen(SessionScreen):
@@ -56,7 +56,7 @@ class TranscriptScreen(SessionScreen):
             self.show(self.state)
 
     def action_open_all(self) -> None:
-        keys = frozenset(entry.key for entry in entries(self.state.events))
+        keys = frozenset(entry.key for entry in entries(self.state.events) if has_details(entry))
         self._opened = frozenset() if self._opened else keys
         self.show(self.state)
 

@@ -88,8 +88,13 @@ class TriageScreen(SessionScreen):
     JOURNAL_NAME = "triage"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "step('versions')", "step", key_display="1-8", id="triage.step", tooltip="Show that step"),
-        *(Binding(str(n), f"step('{id_}')", title, show=False) for n, (id_, title) in enumerate(STEP_TITLES[1:], start=2)),
-        Binding("0", f"step('{PROBES}')", "What was asked", show=False, tooltip="Every probe with its outcome and reason"),
+        *(
+            Binding(str(n), f"step('{id_}')", title, show=False)
+            for n, (id_, title) in enumerate(STEP_TITLES[1:], start=2)
+        ),
+        Binding(
+            "0", f"step('{PROBES}')", "What was asked", show=False, tooltip="Every probe with its outcome and reason"
+        ),
         Binding("tab", "app.focus_next", "pane", key_display="tab", id="triage.pane", tooltip="The next pane"),
         Binding("enter", "playbook", "playbook", show=False, id="triage.playbook", tooltip="Open the playbook"),
         Binding("a", "focus_question", "answer", id="triage.answer", tooltip="Then the answer's key; Escape: not now"),
@@ -152,7 +157,9 @@ class TriageScreen(SessionScreen):
             step = _FIRST_STEP.get(self.source.playbooks[found.causes[0].id].family)
             if step in state.steps:
                 return step
-        return next((id_ for id_, _ in STEP_TITLES if id_ in state.steps and state.steps[id_].verdict == "attention"), None)
+        return next(
+            (id_ for id_, _ in STEP_TITLES if id_ in state.steps and state.steps[id_].verdict == "attention"), None
+        )
 
     def copyable(self) -> str:
         """The item under the cursor of the middle pane while it has the focus, else the diagnosis."""

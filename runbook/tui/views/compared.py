@@ -54,7 +54,7 @@ def _table(state: State, rows: tuple[ComparedRow, ...], width: int) -> list[Line
 
 
 def _widths(rows: tuple[ComparedRow, ...], width: int) -> tuple[int, int, int]:
-    """Columns for name, local and production: as wide as their values where there is room, never squeezed to nothing."""
+    """Columns for name, local and production: as wide as their values where there is room."""
     values = [_values(row) for row in rows]
     name = max(8, min(max(len(r.name) for r in rows) + 2, width * 2 // 5))
     room = width - name - 3
@@ -98,9 +98,7 @@ def _stacked(rows: tuple[ComparedRow, ...], width: int, local: str, production: 
         lines.append(line((column(row.name.strip(), width - 3), "bold"), (mark, _PAINT[row.mark]), key=key))
         label = min(max(len(local), 10) + 1, 14)
         lines.append(line("  ", (column(local, label), "local-text"), fit(here, width - label - 2), key=key))
-        lines.append(
-            line("  ", (column(production, label), "production-text"), fit(there, width - label - 2), key=key)
-        )
+        lines.append(line("  ", (column(production, label), "production-text"), fit(there, width - label - 2), key=key))
         if row.why and not _why_is_value(row):
             lines += paragraph(row.why, width, "muted", indent=2, most=2, key=key)
     return lines
@@ -125,7 +123,9 @@ def row_in_full(state: State, step: Step, number: int, width: int) -> list[Line]
     lines = [line((f"{step.title}: {row.name.strip()}", "title")), line()]
     for key, value, paint in (("local", row.local, "local-text"), ("production", row.production, "production-text")):
         lines.append(line((side_name(state.given, key), f"{paint} bold")))
-        lines += preformatted(value if value is not None else "unknown", width, "" if value is not None else "muted", indent=2)
+        lines += preformatted(
+            value if value is not None else "unknown", width, "" if value is not None else "muted", indent=2
+        )
     if row.why:
         lines += [line(), *paragraph(row.why, width)]
     return lines
@@ -141,7 +141,9 @@ def _extra(state: State, step: Step, width: int) -> list[Line]:
 
 def error_text(error: ErrorRead, width: int) -> list[Line]:
     """The error as it was read: message, detail, hint, where, and the statement."""
-    lines = paragraph(error.message, width, "bad", first=(f"{error.severity}: ", "bad bold"), indent=len(error.severity) + 2)
+    lines = paragraph(
+        error.message, width, "bad", first=(f"{error.severity}: ", "bad bold"), indent=len(error.severity) + 2
+    )
     for label, value in (("detail", error.detail), ("hint", error.hint), ("context", error.context)):
         if value:
             lines += paragraph(value, width, first=(column(label, 9), "muted"), indent=9, most=6)

@@ -63,7 +63,9 @@ def _node(node: LockNode, width: int, lead: str, below: str, unfolded: frozenset
     lines = _session_lines(node, width, lead, pad, key, more)
     for text in _details(node):
         room = width - len(pad) - 2
-        lines.append(line((pad, "faint"), "  ", (fit(text, room), "" if text.startswith("holds") else "muted"), key=key))
+        lines.append(
+            line((pad, "faint"), "  ", (fit(text, room), "" if text.startswith("holds") else "muted"), key=key)
+        )
     groups = _grouped(node.children, unfolded)
     for number, (child, alike) in enumerate(groups):
         last = number == len(groups) - 1
@@ -96,7 +98,12 @@ def _said(node: LockNode, width: int, lead: str, wording: str) -> list[Span | tu
     spans.append(fit(session.label, max(min(label, width // 3), 8)) + " ")
     if node.waits_for:
         mode, _, on = node.waits_for.partition(" on ")
-        spans += [" waits ", (age(node.wait_s), "warn"), " for " if wording != "short" else " ", (lock_name(mode), "bold")]
+        spans += [
+            " waits ",
+            (age(node.wait_s), "warn"),
+            " for " if wording != "short" else " ",
+            (lock_name(mode), "bold"),
+        ]
         if on and wording == "full":
             spans.append(f" on {on}")
     else:

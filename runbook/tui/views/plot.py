@@ -30,12 +30,18 @@ def points(state: State, one: StatementForecast) -> list[Point]:
     if book.get("failing.index") != one.index:
         return []
     found = []
-    local = next((s for s in state.forecast_local.statements if s.index == one.index), None) if state.forecast_local else None
+    local = on_local(state, one)
     for side, rows, forecast in (("local", "failing.rows_local", local), ("production", "failing.rows", one)):
         known = book.get(rows)
         if isinstance(known, int | float) and known > 0 and forecast is not None and forecast.seconds is not None:
             found.append(Point(side, float(known), forecast.seconds))
     return found
+
+
+def on_local(state: State, one: StatementForecast) -> StatementForecast | None:
+    """The same statement as it was forecast for local."""
+    statements = state.forecast_local.statements if state.forecast_local is not None else ()
+    return next((s for s in statements if s.index == one.index), None)
 
 
 def plot(found: Sequence[Point], width: int, height: int = 8) -> list[Line]:
@@ -73,7 +79,9 @@ def bars(found: Sequence[tuple[str, Seconds]], width: int) -> list[Line]:
         paint = "production-text" if side == "production" else "local-text"
         drawn = " " * start + "─" * (middle - start) + "●" + "─" * max(end - middle, 0)
         name = "PRODUCTION" if side == "production" else side
-        lines.append(line((column(name, 12), f"{paint} bold"), (column(drawn, room + 1), paint), f" {duration(seconds.likely)}"))
+        lines.append(
+            line((column(name, 12), f"{paint} bold"), (column(drawn, room + 1), paint), f" {duration(seconds.likely)}")
+        )
     return lines
 
 

@@ -9,7 +9,12 @@ from runbook.sql import split_qualified
 from runbook.tui.lines import Line, column, fit, line, paragraph, preformatted
 from runbook.tui.views.lock_tree import age
 
-SEVERITY = {"danger": ("DANGER", "bad bold"), "warning": ("warning", "warn bold"), "notice": ("notice", "info"), "ok": ("ok", "good")}
+SEVERITY = {
+    "danger": ("DANGER", "bad bold"),
+    "warning": ("warning", "warn bold"),
+    "notice": ("notice", "info"),
+    "ok": ("ok", "good"),
+}
 
 
 def statements(state: State, width: int) -> list[Line]:
@@ -28,7 +33,11 @@ def statements(state: State, width: int) -> list[Line]:
 
 def summary(forecast: Forecast) -> str:
     """What it comes to, in one line."""
-    counts = ((forecast.summary.danger, "danger"), (forecast.summary.warning, "warning"), (forecast.summary.notice, "notice"))
+    counts = (
+        (forecast.summary.danger, "danger"),
+        (forecast.summary.warning, "warning"),
+        (forecast.summary.notice, "notice"),
+    )
     found = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to worry about"
     basis = {"production": "on production", "local": "on local: production is unknown"}.get(
         forecast.basis, "no server: tables are assumed large and busy"
@@ -86,7 +95,9 @@ def locks_text(one: StatementForecast) -> str:
     if strongest:
         names = ", ".join(_short(k.relation) for k in strongest[:2]) + (", …" if len(strongest) > 2 else "")
         text = f"{_camel(strongest[0].mode)} {names}"
-    extra = [word for word, there in (("rewrite", one.rewrites), ("scan", one.scans), ("build", one.index_builds)) if there]
+    extra = [
+        word for word, there in (("rewrite", one.rewrites), ("scan", one.scans), ("build", one.index_builds)) if there
+    ]
     return "  ".join(p for p in (text, " ".join(extra)) if p) or "-"
 
 
@@ -135,7 +146,11 @@ def _unforecast(state: State, width: int) -> list[Line]:
     lines = [line((column("#", 5) + "statement", "muted"))]
     for one in migration.statements:
         text = column(fit(_one_line(one.sql), width - 6), width - 5)
-        lines.append(line((column(str(one.index), 5), "muted"), (text, "bad" if one.problem else ""), key=f"statement:{one.index}"))
+        lines.append(
+            line(
+                (column(str(one.index), 5), "muted"), (text, "bad" if one.problem else ""), key=f"statement:{one.index}"
+            )
+        )
         if one.problem:
             lines += paragraph(one.problem, width, "bad", indent=5, key=f"statement:{one.index}")
     return lines
@@ -152,7 +167,10 @@ def detail(state: State, one: StatementForecast, width: int, *, safe_form: bool)
         lines += _safe_forms(one, width)
     if one.fails is not None:
         sure = "fails" if one.fails.certain else "may fail"
-        lines += [line(), *paragraph(one.fails.because, width, first=(f"{sure} with {one.fails.sqlstate}: ", "bad bold"), indent=4)]
+        lines += [
+            line(),
+            *paragraph(one.fails.because, width, first=(f"{sure} with {one.fails.sqlstate}: ", "bad bold"), indent=4),
+        ]
     if one.opaque_because:
         lines += [line(), *paragraph(one.opaque_because, width, first=("cannot be told: ", "warn bold"), indent=4)]
     for hazard in one.hazards:
@@ -201,7 +219,8 @@ def _effects(one: StatementForecast, width: int) -> list[Line]:
         lines += paragraph(who + text, width, "warn", first=(column("blocks", 10), "muted"), indent=10)
     for wait in one.waits_for:
         who = f"pid {wait.pid}" if wait.pid else "a prepared transaction"
-        text = f"{who} {wait.application_name or ''} {wait.state or ''} {age(wait.age_s)}, {lock_name(wait.mode)} on {wait.relation}"
+        known = " ".join(word for word in (who, wait.application_name, wait.state, age(wait.age_s)) if word)
+        text = f"{known}, {lock_name(wait.mode)} on {wait.relation}"
         lines += paragraph(text, width, first=(column("waits for", 10), "muted"), indent=10, most=2)
     if one.seconds is not None:
         s = one.seconds
@@ -210,9 +229,12 @@ def _effects(one: StatementForecast, width: int) -> list[Line]:
     if one.transaction == "forbidden":
         lines += paragraph("cannot run in a transaction", width, "warn", first=(column("", 10), ""), indent=10)
     if one.min_server_version:
-        lines += paragraph(f"PostgreSQL {one.min_server_version // 10000} or newer", width, first=(column("needs", 10), "muted"), indent=10)
+        lines += paragraph(
+            f"PostgreSQL {one.min_server_version // 10000} or newer",
+            width,
+            first=(column("needs", 10), "muted"),
+            indent=10,
+        )
     if one.confidence != "exact":
         lines += paragraph(one.confidence, width, first=(column("how sure", 10), "muted"), indent=10)
     return lines
-
-

@@ -43,7 +43,14 @@ def _step(number: int, id_: str, title: str, step: Step | None, width: int, *, b
         return line(*head.spans, shown, (" " + fit(summary, width - 36), "muted"), key=id_)
     room = width - 5 - len(title) - 2
     badge = fit(badge or ("same" if step.verdict == "same" else ""), max(room, 0))
-    return line((f" {icon} ", paint), (f"{number} ", "bold"), title, (right(badge, room + 1), _BADGE[step.verdict]), " ", key=id_)
+    return line(
+        (f" {icon} ", paint),
+        (f"{number} ", "bold"),
+        title,
+        (right(badge, room + 1), _BADGE[step.verdict]),
+        " ",
+        key=id_,
+    )
 
 
 def progress(state: State, width: int) -> list[Line]:
@@ -102,5 +109,7 @@ def readings(state: State, width: int) -> list[Line]:
             )
         )
         if reading.reason:
-            lines.append(line("           ", (fit(reading.reason, width - 11), "muted"), key=f"{reading.side}/{reading.probe}"))
+            lines.append(
+                line("           ", (fit(reading.reason, width - 11), "muted"), key=f"{reading.side}/{reading.probe}")
+            )
     return lines or [line(("nothing was asked yet", "muted"))]

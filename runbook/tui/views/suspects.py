@@ -22,7 +22,11 @@ def suspects(state: State, width: int) -> list[Line]:
     if found is None:
         if state.busy:
             return [line(("looking at both sides …", "muted"))]
-        return [*paragraph("Nothing was looked at yet.", width, "muted"), line(), _hint("g", "give sides, error, migration")]
+        return [
+            *paragraph("Nothing was looked at yet.", width, "muted"),
+            line(),
+            _hint("g", "give sides, error, migration"),
+        ]
     lines: list[Line] = []
     if found.conclusion != "causes":
         lines += _conclusion(state, found, width)
@@ -48,7 +52,9 @@ def _cause(cause: CauseView, width: int, most: int) -> list[Line]:
     reasons += [("?", "warn", _unseen(u.because, u.missing)) for u in cause.unseen]
     shown = reasons[:most] if most else reasons
     for sign, colour, text in shown:
-        lines += paragraph(text, width, "" if sign != "?" else "muted", first=(f"{sign} ", colour), indent=2, most=5, key=key)
+        lines += paragraph(
+            text, width, "" if sign != "?" else "muted", first=(f"{sign} ", colour), indent=2, most=5, key=key
+        )
     if len(reasons) > len(shown):
         lines.append(line((f"  … {len(reasons) - len(shown)} more in the playbook", "muted"), key=key))
     return lines
@@ -67,7 +73,9 @@ def bar(probability: float, width: int, paint: str, key: str | None = None) -> L
     """A bar as long as the probability, with the number behind it."""
     room = max(width - 7, 4)
     filled = max(round(probability * room), 1)
-    return line(("█" * filled, paint), ("░" * (room - filled), "faint"), (f" {percent(probability):>5}", paint), key=key)
+    return line(
+        ("█" * filled, paint), ("░" * (room - filled), "faint"), (f" {percent(probability):>5}", paint), key=key
+    )
 
 
 def _conclusion(state: State, found: Diagnosed, width: int) -> list[Line]:
@@ -77,7 +85,12 @@ def _conclusion(state: State, found: Diagnosed, width: int) -> list[Line]:
         lines += [line(), line(("looked at", "muted")), *_looked_at(state, width)]
     elif found.conclusion == "not_in_catalogue":
         lines += paragraph("Not in the catalogue", width, "warn bold", first=("! ", "warn bold"), indent=2)
-        lines += [*paragraph(found.summary, width, most=6), line(), line(("looked at", "muted")), *_looked_at(state, width)]
+        lines += [
+            *paragraph(found.summary, width, most=6),
+            line(),
+            line(("looked at", "muted")),
+            *_looked_at(state, width),
+        ]
     else:
         lines += paragraph(found.summary, width, "warn")
         lines += [line(), _hint("g", "give sides, error, migration")]

@@ -53,8 +53,8 @@ def timeline(state: State, width: int, opened: frozenset[str]) -> list[Line]:
     lines: list[Line] = []
     for entry in entries(state.events):
         what, paint, text = _said(entry)
-        details = entry.key in opened
-        sign = "▾" if details else "▸" if _has_details(entry) else " "
+        details = entry.key in opened and has_details(entry)
+        sign = "▾" if details else "▸" if has_details(entry) else " "
         at = entry.events[0]
         room = width - 24
         lines.append(
@@ -85,8 +85,8 @@ def _said(entry: Entry) -> tuple[str, str, str]:
             return "side", "", f"{seen.key} is PostgreSQL {seen.server_version}, as {seen.role} on {seen.database}"
         case ev.ReadingTaken():
             return "probes", "muted", _readings(entry)
-        case ev.MigrationRead() as migration:
-            return "migration", "", f"{len(migration.statements)} statements in {', '.join(migration.files)} ({migration.runner})"
+        case ev.MigrationRead(statements=statements, files=files, runner=runner):
+            return "migration", "", f"{len(statements)} statements in {', '.join(files)} ({runner})"
         case ev.ErrorRead() as error:
             return "error", "bad", f"{error.sqlstate or ''} {error.message}".strip()
         case ev.InputFailed() as failed:
@@ -127,11 +127,19 @@ def _readings(entry: Entry) -> str:
     return f"{len(readings)} probes on {sides}" + (f": {more}" if more else "")
 
 
-def _has_details(entry: Entry) -> bool:
+def has_details(entry: Entry) -> bool:
+    """Whether there is more to show of an entry than its line."""
     return isinstance(
         entry.last.payload,
-        ev.ReadingTaken | ev.StepExamined | ev.Diagnosed | ev.LocksSampled | ev.CheckRun | ev.ErrorRead | ev.MigrationRead
-        | ev.Noted | ev.InputFailed,
+        ev.ReadingTaken
+        | ev.StepExamined
+        | ev.Diagnosed
+        | ev.LocksSampled
+        | ev.CheckRun
+        | ev.ErrorRead
+        | ev.MigrationRead
+        | ev.Noted
+        | ev.InputFailed,
     )
 
 
@@ -141,10 +149,16 @@ def _details(state: State, entry: Entry, width: int) -> list[Line]:
             return [_reading(e.payload, width) for e in entry.events if isinstance(e.payload, ev.ReadingTaken)]
         case ev.StepExamined(step=step):
             rows = [
-                line((f"{MARKS[r.mark]:>2} ", "muted"), fit(f"{r.name}: {r.local or '?'} | {r.production or '?'}  {r.why}", width - 3))
+                line(
+                    (f"{MARKS[r.mark]:>2} ", "muted"),
+                    fit(f"{r.name}: {r.local or '?'} | {r.production or '?'}  {r.why}", width - 3),
+                )
                 for r in step.rows
             ]
-            return [*rows, *(line(("  · ", "muted"), (fit(f.because, width - 4), "muted")) for f in step.facts if f.known)]
+            return [
+                *rows,
+                *(line(("  · ", "muted"), (fit(f.because, width - 4), "muted")) for f in step.facts if f.known),
+            ]
         case ev.Diagnosed() as found:
             lines = [line(f"{c.verdict} {percent(c.probability)}: {fit(c.title, width - 20)}") for c in found.causes]
             return lines + [line((f"ruled out: {fit(c.title, width - 12)}", "muted")) for c in found.ruled_out]
@@ -170,4 +184,8 @@ def _reading(reading: ev.ReadingTaken, width: int) -> Line:
     took = duration(reading.duration_s)
     outcome = f"{reading.rows:,} rows" if reading.status == "ok" else f"{status}: {reading.reason or ''}"
     paint = "" if reading.status == "ok" else "warn"
-    return line((f"{reading.side:<11}", "muted"), f"{fit(reading.probe, 24):<25}", (fit(f"{outcome}  {took}", width - 37), paint))
+    return line(
+        (f"{reading.side:<11}", "muted"),
+        f"{fit(reading.probe, 24):<25}",
+        (fit(f"{outcome}  {took}", width - 37), paint),
+    )
