@@ -18,8 +18,7 @@ _FUNCTIONS = """
     SELECT p.proname, n FROM pg_proc p,
     LATERAL generate_series(p.pronargs - p.pronargdefaults, CASE WHEN p.provariadic <> 0 THEN p.pronargs + 2
                             ELSE p.pronargs END) n
-    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT 'internal'::regtype = ANY (p.proargtypes)
-      AND p.prorettype <> 'internal'::regtype AND p.proname !~ '^(binary_upgrade_|pg_stat_get_|pg_get_replica)'
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname !~ '^(binary_upgrade_|pg_stat_get_|pg_get_replica)'
 """
 _SETTINGS = "SELECT name, NULL FROM pg_settings WHERE name !~ '[.]'"
 _TYPES = """
@@ -52,8 +51,12 @@ def main() -> int:
         with start_server(major) as server, psycopg.connect(server.dsn()) as connection:
             versions.append(connection.info.parameter_status("server_version") or str(major))
             for name, query in queries.items():
-                for key, value in connection.execute(query).fetchall():  # type: ignore[call-overload]
+                for key, value in connection.execute(query).fetchall():
                     seen[name].setdefault((key, value), set()).add(major)
+            for key in seen["settings"]:
+                # Some old names are still understood though they are not listed.
+                if connection.execute("SELECT current_setting(%s, true)", (key[0],)).fetchone() != (None,):
+                    seen["settings"][key].add(major)
     TARGET.write_text(_module(seen, versions), "utf-8")
     print(f"{TARGET}: {TARGET.stat().st_size} bytes")
     return 0
@@ -74,8 +77,9 @@ def _module(seen: dict[str, Seen], versions: list[str]) -> str:
             words.setdefault(word, {})[major] = str(code)
     parts = [
         '"""What each major of PostgreSQL has in its catalogs, where the majors from 12 to 18 differ.\n\n'
-        "Written by ``python -m runbook.lab.version_data``; do not edit. Source: pg_proc (name, and number of arguments with\n"
-        f"defaults), pg_settings, pg_type, pg_roles, pg_ts_config and pg_get_keywords() of\n{', '.join(versions)}.\n"
+        "Written by ``python -m runbook.lab.version_data``; do not edit. Source: pg_proc (name, and number of\n"
+        "arguments with defaults), pg_settings, pg_type, pg_roles, pg_ts_config and pg_get_keywords() of\n"
+        f"{', '.join(versions)}.\n"
         '``ADDED_``: the first major that has it. ``REMOVED_``: the first major that no longer has it.\n"""\n\n'
         "from __future__ import annotations\n",
     ]
