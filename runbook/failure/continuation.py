@@ -42,6 +42,7 @@ _KEY = re.compile(
 _NO_VALUE = re.compile(r"^(?:undefined|null|None|nil|\(null\)|NULL|Some\(None\))?,?$")
 _CARET = re.compile(r"^(\s*)\^+\s*$")
 _STACK = re.compile(r"^\s*(?:at |File \"|from |\.\.\. \d+ more|Traceback|During handling|The above exception)")
+_RAILS_SQL = re.compile(r"^: (?P<sql>[A-Za-z]{2,} .*)$")
 _SQL_OPEN = re.compile(r"\[SQL: (?P<sql>.*)$")
 _PROTOCOL = re.compile(r"'(?P<key>[A-Z])': (?P<q>['\"])(?P<value>.*?)(?P=q)(?=[,}])")  # pg8000
 _RUST = re.compile(r"\b(?P<key>code|detail|hint|where_|schema|table|column|constraint|position|message): (?P<value>Some\(.*?\)|\"(?:[^\"\\]|\\.)*\"|SqlState\(\w+\)|None)")
@@ -55,6 +56,11 @@ def _field() -> re.Pattern[str]:
         rf"^\s*(?:(?:(?P<line_word>{lines}) ?(?P<n>\d+)|行 ?(?P<n_ja>\d+)|第 ?(?P<n_zh>\d+) ?行|(?P<n_ko>\d+)번째 줄|줄 ?(?P<n_ko2>\d+))"
         rf"(?:\s*[:：] ?|(?<=行))(?P<source>.*)|(?P<name>{names})\s?[:：]\s{{1,3}}(?P<value>\S.*))$"
     )
+
+
+def is_field(line: str) -> bool:
+    """Whether ``line`` is DETAIL, HINT, LINE n or the like, which belong to the error above."""
+    return _field().match(line) is not None
 
 
 def read_following(draft: Draft, following: Sequence[str]) -> None:
@@ -96,7 +102,11 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
             continue
         if "DbError {" in text or "'C': '" in text:
             _inline(draft, text)
-        if current in ("detail", "context", "statement") and text[:1] in ("\t", " ") and not _STACK.match(text):
+        if (rails := _RAILS_SQL.match(text)) is not None:
+            draft.statement = draft.statement or rails["sql"]
+            continue
+        flush = current == "statement" and text.strip() != "" and draft.file is not None  # Flyway: as it stands in the file
+        if current in ("detail", "context", "statement") and (flush or text[:1] in ("\t", " ")) and not _STACK.match(text):
             _extend(draft, current, text)
             _raw(draft, text)
             continue
@@ -180,8 +190,9 @@ def _keyed(draft: Draft, match: re.Match[str]) -> str | None:
     elif field == "statement":
         if re.match(r"(?i)\s*(?:--|/\*|alter|create|drop|insert|update|delete|with|select|do|call|grant|revoke|truncate|comment|"
                     r"set|refresh|reindex|vacuum|analyze|merge|cluster|begin|lock|copy)\b|\s*(?:--|/\*)", value):
-            draft.statement = draft.statement or value
-            return "statement"
+            if draft.statement is None:
+                draft.statement = value
+                return "statement" if match["value"][:1] not in "'\"`" else None
     elif field == "message" and not draft.message:
         draft.message = value
     return None

@@ -17,6 +17,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("dbmate", r"\bdbmate\b|^Applying: \d+_\S+\.sql"),
     ("atlas", r"sql/migrate:|\batlas(?: migrate|\.sum|go)\b|Migrating to version \S+ \(\d+ migrations? in total\)|ariga\.io"),
     ("prisma", r"Error: P[1-4]\d{3}\b|\bprisma\b|Prisma(?:ClientKnown|Client|Schema)|Database error code:|schema-engine"),
+    ("node-pg-migrate", r"node-pg-migrate|### MIGRATION \S+ \((?:UP|DOWN)\) ###"),
     ("typeorm", r"QueryFailedError|typeorm|driverError"),
     ("sequelize", r"[Ss]equelize|umzug"),
     ("knex", r"\bknex\b|migration failed with error:|MigrationLocked"),
@@ -48,7 +49,12 @@ _SIGNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _COMPILED = tuple((name, re.compile(pattern, re.MULTILINE)) for name, pattern in _SIGNS)
 
-_MORE_SPECIFIC = {"php": ("laravel", "doctrine"), "diesel": ("diesel",)}
+_BLOCKS: dict[str, str] = {
+    "efcore": r"Failed executing DbCommand",
+    "node-pg-migrate": r"^Error executing:",
+    "typeorm": r"^query failed:",
+}
+"""The line after which a tool prints the statement, on lines of their own, up to the error itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ _MARKS: tuple[_Mark, ...] = (
     _m("diesel", "migration_version", r"Failed to run (?P<v>\S+) with:", "any"),
     _m("sqitch", "migration_version", r"^\s+\+ (?P<v>\S+) \.+"),
     _m("goose", "statement", r'failed to execute SQL query "(?P<v>.+?)": ', "any"),
+    _m("node-pg-migrate", "migration_version", r"### MIGRATION (?P<v>\S+) \((?:UP|DOWN)\) ###"),
+    _m("drizzle", "statement", r"(?:Failed query|failed query): (?P<v>.+)", "any"),
     _m("golang-migrate", "statement", r" in line \d+: (?P<v>.+?) \(details: ", "any"),
 )  # fmt: skip
 _TOOL_CODE = re.compile(r"\b(P[1-4]\d{3})\b")
@@ -130,6 +138,20 @@ def add_marks(draft: Draft, framework: str | None, lines: Sequence[str], at: int
         setattr(draft, mark.field, match["v"].strip())
         if mark.field == "file" and "n" in match.groupdict() and draft.line is None:
             draft.line = int(match["n"])
+    if draft.statement is None and framework in _BLOCKS:
+        draft.statement = _block(re.compile(_BLOCKS[framework]), lines[:at])
     if framework == "prisma" and draft.tool_code is None:
         code = next((m[1] for line in lines if (m := _TOOL_CODE.search(line)) is not None), None)
         draft.tool_code = code
+
+
+def _block(opening: re.Pattern[str], before: Sequence[str]) -> str | None:
+    start = next((i for i in range(len(before) - 1, -1, -1) if opening.search(before[i])), None)
+    if start is None:
+        return None
+    taken: list[str] = []
+    for line in before[start + 1 : start + 200]:
+        if not line.strip() or re.match(r"\w+: |\S+Exception", line):
+            break
+        taken.append(line.strip())
+    return "\n".join(taken) or None

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runbook.failure import sqlstates, words
-from runbook.failure.continuation import REACH, read_following
+from runbook.failure.continuation import REACH, is_field, read_following
 from runbook.failure.draft import Draft
 from runbook.failure.frameworks import Evidence, add_marks
 from runbook.failure.lines import Source, read_lines
@@ -134,6 +134,8 @@ class _Reader:
         return []
 
     def _begun(self, line: str, number: int) -> Draft | None:
+        if _SOURCE_LINE.match(line):
+            return None
         draft = begins(line, number)
         if draft is not None and not draft.weak:
             return draft
@@ -142,7 +144,7 @@ class _Reader:
             if draft is None and is_refusal(line) and re.search(r"rror|atal|failed|refused|E[A-Z]{6,}|unable|could not", line):
                 return Draft(line.strip(), number, raw=[line])
             return draft
-        made = Draft(line.strip(), number, framework=refused.framework, raw=[line])
+        made = Draft(_LOGGER.sub("", line.strip()), number, framework=refused.framework, raw=[line])
         made.tool_condition, made.tool_code = refused.condition, refused.code
         made.tool_version = made.migration_version = refused.version
         return made
@@ -152,12 +154,17 @@ class _Reader:
         if not self._open:
             return False
         held = self._open[0]
+        if is_field(line):
+            return True
         if draft.tool_condition and held.tool_condition and len(self._following) < 25 and draft.framework == held.framework:
             held.tool_code = held.tool_code or draft.tool_code
             held.tool_version = held.tool_version or draft.tool_version
             held.migration_version = held.migration_version or draft.migration_version
             if held.tool_condition == "connection_failed" or len(held.message) < 15:
                 held.message = f"{held.message} {draft.message}".strip()
+            return True
+        if held.sqlstate is None and is_refusal(held.message) and draft.sqlstate is None and is_refusal(line):
+            held.raw.append(line)  # several addresses tried, or the code in node's error object
             return True
         # "Caused by", a wrapped exception, the driver's own line before the framework's: the same message again.
         return draft.message == held.message and line.strip() != held.raw[0].strip() and self._absorbed(held, draft)
@@ -188,6 +195,9 @@ class _Reader:
             self.beyond += 1
 
 
+_SOURCE_LINE = re.compile(r"\s*(?:raise|throw|return|assert|self\.|await|if|def|const|Error\.captureStackTrace)\b")
+"""A line of source code as tracebacks show it: its words are not what happened."""
+_LOGGER = re.compile(r"^(?:\[?(?:ERROR|FATAL|error)\]?:?\s+(?:\[[\w.]+\]\s*)?)+")
 _CODE_BEFORE = re.compile(
     r"(?:Database error code|SQL State|SQLState|SQLSTATE|SqlState)\s*[:=]\s*\"?([0-9A-Z]{5})\b", re.I
 )
@@ -265,8 +275,8 @@ def _report(draft: Draft, reader: _Reader) -> ErrorReport:
     lost = is_lost(message, draft.sqlstate)
     refused = not draft.from_server_log and _is_connection(draft, message, lost)
     refusal = read_refusal(_refusal_text(draft, raw)) if refused else None
-    if refusal is not None and refusal.sqlstate and draft.sqlstate is None:
-        draft.set_sqlstate(refusal.sqlstate, "message")
+    if refusal is not None and refusal.sqlstate and draft.sqlstate_from in (None, "message"):
+        draft.sqlstate, draft.sqlstate_from = refusal.sqlstate, "message"
     statement, position = _statement(draft)
     return ErrorReport(
         framework=framework,
@@ -303,12 +313,17 @@ def _report(draft: Draft, reader: _Reader) -> ErrorReport:
     )
 
 
+_CONNECTING = re.compile(r"connection to server (?:at|on) |could not connect|failed to connect|attempt failed|psql: error: ")
+
+
 def _is_connection(draft: Draft, message: str, lost: bool) -> bool:
     if draft.tool_condition == "connection_failed":
         return True
+    if draft.severity == "FATAL" and draft.raw and _CONNECTING.search(draft.raw[0]):
+        return True
     if draft.statement or draft.statement_line or draft.sqlstate == "3D000":
         return draft.sqlstate == "3D000" and draft.severity == "FATAL"
-    if lost and not re.search(r"connection to server (?:at|on) |could not connect|failed to connect|attempt failed", message):
+    if lost and not _CONNECTING.search(message):
         return False
     return draft.tool_condition is None and is_refusal(message if draft.sqlstate else "\n".join(draft.raw[:3]), draft.sqlstate)
 

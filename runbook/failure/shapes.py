@@ -143,8 +143,23 @@ def _draft(shape: Shape, match: re.Match[str], line: str, number: int) -> Draft 
         draft.language = known.language or draft.language
     if shape.name in ("exception", "dbmate", "state-first") and draft.sqlstate is None:
         return None
+    elif " - " in draft.message:
+        _split_sql(draft)
     draft.weak = not shape.certain and draft.sqlstate is None
     return draft
+
+
+def _split_sql(draft: Draft) -> None:
+    """Knex puts the SQL before the message: ``alter table "t" ... - column "a" of relation "t" already exists``."""
+    pieces = draft.message.split(" - ")
+    for cut in range(1, min(len(pieces), 12)):
+        message = " - ".join(pieces[cut:])
+        if (known := classify(message)) is not None:
+            draft.statement = " - ".join(pieces[:cut])
+            draft.message, draft.subject = message, known.subject
+            draft.set_sqlstate(known.sqlstate, "message")
+            draft.language = known.language
+            return
 
 
 def _inner(draft: Draft) -> None:
