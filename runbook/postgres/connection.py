@@ -28,6 +28,18 @@ __all__ = ["Connection", "ConnectionRefused", "Guard", "connect", "describe_targ
 
 LEAVE_S = 0.9  # how long closing may take when a query of ours is in flight
 
+# pg_catalog goes first in the search path, so that nobody's function or operator of the same name is called with our
+# rights; the compiler and parallel workers would cost a busy server more than they bring to a probe.
+_LOCAL = """
+    pg_catalog.set_config('transaction_read_only', 'on', true),
+    pg_catalog.set_config('statement_timeout', $1::pg_catalog.text, true),
+    pg_catalog.set_config('lock_timeout', $2::pg_catalog.text, true),
+    pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
+        pg_catalog.substring(pg_catalog.current_setting('search_path'), '.+')), true),
+    pg_catalog.set_config('jit', 'off', true),
+    pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -45,8 +57,12 @@ class Guard:
             ("lock_timeout", str(self.lock_timeout_ms)),
             ("idle_in_transaction_session_timeout", str(self.idle_in_transaction_timeout_ms)),
         )
-        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings)
-        sql = f"SELECT pg_backend_pid()::int8, CASE WHEN pg_backend_pid() = $1::int4 THEN concat({calls}) END::text"
+        calls = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in settings)
+        sql = (
+            "SELECT pg_catalog.pg_backend_pid()::pg_catalog.int8, "
+            "CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4 "
+            f"THEN pg_catalog.concat({calls}) END::pg_catalog.text"
+        )
         return Query(sql.encode(), (str(libpq_pid).encode(),))
 
     def local(self, deadline_s: float, *, unconverted: bool = False) -> Query:
@@ -54,11 +70,10 @@ class Guard:
 
         ``unconverted``: texts come as the server stores them, whatever their encoding.
         """
+        calls = _LOCAL + (", pg_catalog.set_config('client_encoding', 'SQL_ASCII', true)" if unconverted else "")
         timeout_ms = max(1, min(round(deadline_s * 1000), self.statement_timeout_ms))
         return Query(
-            b"SELECT set_config('transaction_read_only', 'on', true), "
-            b"set_config('statement_timeout', $1::text, true), set_config('lock_timeout', $2::text, true)"
-            + (b", set_config('client_encoding', 'SQL_ASCII', true)" if unconverted else b""),
+            b"SELECT " + calls.encode(),
             (str(timeout_ms).encode(), str(self.lock_timeout_ms).encode()),
         )
 

@@ -205,3 +205,24 @@ def _all_probes() -> list[str]:
     from runbook.postgres.probe import PROBES
 
     return list(PROBES)
+
+
+async def test_a_function_or_operator_of_somebody_else_is_never_called(matrix_database: Database) -> None:
+    matrix_database.execute(
+        "CREATE TABLE called (by_whom text); CREATE SCHEMA trap;"
+        "CREATE FUNCTION trap.pg_backend_pid() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;"
+        "CREATE FUNCTION trap.text_eq(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;"
+        "CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.text_eq);"
+    )
+    matrix_database.execute(f"ALTER DATABASE {matrix_database.name} SET search_path = trap, public, pg_catalog")
+    async with await connect(matrix_database.dsn()) as connection:
+        readings = await run_probes(connection, _all_probes())
+    assert {name: r.reason for name, r in readings.items() if not r.ok} == {}
+    assert readings["identity"].rows[0].search_path == "trap, public, pg_catalog"
+
+
+async def test_an_empty_search_path_is_no_obstacle(database: Database) -> None:
+    database.execute(f"ALTER DATABASE {database.name} SET search_path = ''")
+    async with await connect(database.dsn()) as connection:
+        readings = await run_probes(connection, _all_probes())
+    assert {name: r.reason for name, r in readings.items() if not r.ok} == {}

@@ -18,7 +18,7 @@ SELECT current_setting('server_version_num')::int8 AS server_version_num,
        coalesce((SELECT s.reset_val = 'on' FROM pg_catalog.pg_settings s
                   WHERE s.name = 'default_transaction_read_only'), false) AS read_only_default,
        current_setting('TimeZone') AS timezone,
-       current_setting('search_path') AS search_path,
+       (SELECT s.reset_val FROM pg_catalog.pg_settings s WHERE s.name = 'search_path') AS search_path,
        current_schemas(true)::text[] AS schemas,
        pg_encoding_to_char(d.encoding)::text AS encoding,
        d.datcollate::text AS collation,
