@@ -448,6 +448,25 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "schema",
+        "missing_extensions",
+        "list",
+        "extensions that bring names the migration uses, not created on production and not by the migration: "
+        "[{extension, kind, name, available, on_local, sql, file, line}]",
+        [
+            {
+                "extension": "citext",
+                "kind": "type",
+                "name": "citext",
+                "available": True,
+                "on_local": True,
+                "sql": "ALTER TABLE customers ALTER email TYPE citext",
+                "file": "0007.sql",
+                "line": 3,
+            }
+        ],
+    ),
     ("schema", "error_object_on_production", "bool", "the object that the error names exists on production", False),
     ("schema", "error_object_on_local", "bool", "it exists on local", True),
     ("schema", "error_object_elsewhere", "list", "schemas outside the search path that have it on production", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +14,9 @@ from runbook.migration.objects import Found, ObjectRef, find_index, in_catalog, 
 from runbook.migration.result import StatementForecast
 from runbook.sql import quote_ident, quote_qualified
 from runbook.triage.case import Case, Facts
+from runbook.triage.extensions import missing_extensions, provider_of
 from runbook.triage.failing import parts_of, statement_at_fault
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
-from runbook.triage.providers_of_names import extension_of
 from runbook.triage.sizes import find, is_large, touched_relations
 
 _STEP = ("schema", "Schema")
@@ -33,7 +34,7 @@ def examine(case: Case) -> Step:
     drift = list(_drift(case, local, production))
     dependants = list(_dependants(case, production, local))
     _state_migration(facts, case)
-    _state_schema(facts, case, production, there, gone, drift, dependants)
+    _state_schema(facts, case, production, local, there, gone, drift, dependants)
     _state_error_object(facts, case, production, local)
     if production is None:
         side = case.production
@@ -282,12 +283,20 @@ def _state_schema(
     facts: Facts,
     case: Case,
     production: Catalog | None,
+    local: Catalog | None,
     there: list[dict[str, Any]],
     gone: list[dict[str, Any]],
     drift: list[str],
     dependants: list[dict[str, Any]],
 ) -> None:
-    names: dict[str, list[Any]] = {"already_there": there, "not_there": gone, "drift": drift, "dependants": dependants}
+    extensions = missing_extensions(case, production, local) if production is not None else []
+    names: dict[str, list[Any]] = {
+        "missing_extensions": extensions,
+        "already_there": there,
+        "not_there": gone,
+        "drift": drift,
+        "dependants": dependants,
+    }
     for name, value in names.items():
         if production is None:
             facts.unknown(f"schema.{name}", "production's catalog is not known")
@@ -319,6 +328,8 @@ def _error_object(case: Case) -> ObjectRef | None:
         table = parts_of(case.failing).relation
     if s.extension:
         return ObjectRef("extension", s.extension)
+    if s.object_kind == "operator class" and (quoted := re.search(r'"([^"]+)"', error.message)):
+        return ObjectRef("operator class", quoted[1])
     if s.function:
         return ObjectRef("function", s.function, s.schema)
     if s.type:
@@ -414,20 +425,7 @@ def _state_extension(facts: Facts, case: Case, ref: ObjectRef, local: Catalog | 
 
 
 def _extension_for(ref: ObjectRef, local: Catalog | None) -> str | None:
-    if ref.kind == "extension":
-        return ref.name
-    if local is not None:
-        if ref.kind == "function":
-            owners = [f.extension for f in local.functions.get(ref.name, ()) if f.extension]
-            if owners:
-                return owners[0]
-        for (_, name), found in local.types.items():
-            if ref.kind == "type" and name == ref.name and found.extension:
-                return found.extension
-        for relation in local.by_name.get(ref.name, ()):
-            if ref.kind == "relation" and relation.extension:
-                return relation.extension
-    return extension_of(ref.name)
+    return ref.name if ref.kind == "extension" else provider_of(ref.kind, ast.Name(ref.schema, ref.name), local)
 
 
 def _function_major(ref: ObjectRef) -> int:

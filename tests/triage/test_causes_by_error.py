@@ -63,8 +63,8 @@ FAULTS = [
     ),
     Fault(
         "extension-not-installed",
-        "ALTER TABLE orders ADD COLUMN ref uuid DEFAULT uuid_generate_v4();",
-        local='CREATE EXTENSION "uuid-ossp"',
+        "ALTER TABLE customers ADD COLUMN sound text GENERATED ALWAYS AS (soundex(name)) STORED;",
+        local="CREATE EXTENSION fuzzystrmatch",
         majors=(18, 18),
         name="function",
     ),
