@@ -38,6 +38,7 @@ from runbook.migration.effects.volatility import volatility
 
 # What ALTER TABLE accepts besides tables. Source: ATSimplePermissions.
 _NO_ROWS = frozenset({"v", "f", "S"})
+SEQUENCES_UNLOGGED = 15
 
 
 def alter_table(scene: Scene, node: Any) -> None:
@@ -262,7 +263,7 @@ class _Alter:
         foreign_keys.drop_pointing(scene, self.relation, {command.name})
         for holder in holders:
             reader = scene.catalog.relations.get(holder.relation) if holder.relation is not None else None
-            if reader is not None:
+            if reader is not None and reader.kind in ("v", "m"):
                 scene.lock_storage(reader, AX)
 
     def change_type(self, command: AlterCommand) -> None:
@@ -284,7 +285,7 @@ class _Alter:
     def set_not_null(self, command: AlterCommand) -> None:
         self.column(command.name)
         scene = self.scene
-        if not self.recurse and self.relation.kind == "p" and self.relation.children and scene.major < 18:
+        if not self.recurse and self.relation.kind == "p" and self.relation.children:
             raise Failed("42P16", "constraint must be added to child tables too")
         scanned = False
         for member in self.members:
@@ -560,6 +561,8 @@ class _Alter:
     def set_persistence(self, command: AlterCommand) -> None:
         scene, relation = self.scene, self.relation
         to = "p" if command.type == "AT_SetLogged" else "u"
+        if relation.kind == "S" and scene.major < SEQUENCES_UNLOGGED:
+            raise Failed("42809", f"{relation.qualified} is not a table")
         if relation.persistence == to or relation.kind != "r":
             return
         for key, _ in scene.catalog.referencing.get(relation.key, ()) if to == "u" else ():
@@ -571,7 +574,7 @@ class _Alter:
             if target is not None and target.persistence == "u" and target.key != relation.key:
                 raise Failed("42P16", f"{relation.qualified} references unlogged table {target.qualified}")
         self.rewritten[relation.key] = relation
-        if scene.major >= 15:
+        if scene.major >= SEQUENCES_UNLOGGED:
             for sequence in owned_by_table(scene.catalog, relation):
                 scene.lock(sequence, AX)
 

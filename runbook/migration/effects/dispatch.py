@@ -12,6 +12,8 @@ from runbook.migration.effects import alter_table, blocks, create, drops, indexe
 from runbook.migration.effects.result import Effects
 from runbook.migration.effects.scene import Failed, Scene
 from runbook.migration.model import Statement
+from runbook.migration.result import Fails
+from runbook.migration.versions import minimum_version, removals
 
 Finder = Callable[[Scene, Any], None]
 
@@ -22,6 +24,7 @@ def find_effects(statement: Statement, catalog: Catalog) -> Effects:
     if statement.node is None:
         return _without_node(statement)
     try:
+        _new_enough(statement, catalog)
         find_in(scene, statement.node)
     except Failed as failed:
         if failed.fails.certain:
@@ -41,6 +44,16 @@ def find_in(scene: Scene, node: Any) -> None:
         scene.opaque(f"what {name} locks is not known")
 
 
+def _new_enough(statement: Statement, catalog: Catalog) -> None:
+    """Raises Failed where the server is older, or newer, than what the statement uses."""
+    for need in minimum_version(statement, catalog):
+        if need.minimum > catalog.server_version_num:
+            raise Failed(need.sqlstate, f"{need.feature} needs PostgreSQL {need.minimum // 10000}")
+    for gone in removals(statement, catalog):
+        if gone.since <= catalog.server_version_num:
+            raise Failed(gone.sqlstate, f"{gone.feature} is gone since PostgreSQL {gone.since // 10000}")
+
+
 def _without_node(statement: Statement) -> Effects:
     if statement.kind.startswith("psql \\"):
         from runbook.migration.psql import CLIENT_ONLY
@@ -48,11 +61,18 @@ def _without_node(statement: Statement) -> Effects:
         if statement.kind.removeprefix("psql ") in CLIENT_ONLY:
             return Effects()
         return Effects(confidence="opaque", opaque_because=f"{statement.kind} was not followed")
-    return Effects(confidence="opaque", opaque_because=statement.problem or "the statement could not be parsed")
+    problem = statement.problem or "the statement could not be parsed"
+    state = "0A000" if "cannot be marked" in problem else "42601"
+    return Effects(fails=Fails(state, problem, certain=False), confidence="opaque", opaque_because=problem)
 
 
 def _forbidden(scene: Scene, node: Any) -> None:
     scene.forbid_transaction()
+
+
+def _create_tablespace(scene: Scene, node: Any) -> None:
+    scene.forbid_transaction()
+    scene.depends_on_data("58P01", f"the folder {node.location} must exist on the server")
 
 
 def _explain(scene: Scene, node: Any) -> None:
@@ -148,7 +168,7 @@ _FINDERS: dict[str, Finder] = {
     "ExecuteStmt": _prepared,
     "CreatedbStmt": _forbidden,
     "DropdbStmt": _forbidden,
-    "CreateTableSpaceStmt": _forbidden,
+    "CreateTableSpaceStmt": _create_tablespace,
     "DropTableSpaceStmt": _forbidden,
     "AlterSystemStmt": _forbidden,
     "DropSubscriptionStmt": _forbidden,

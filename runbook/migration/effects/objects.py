@@ -249,7 +249,7 @@ def subscription(scene: Scene, node: Any) -> None:
     if connect and given.get("create_slot", True) not in (False, "false", "off"):
         scene.forbid_transaction()
     if connect:
-        scene.depends_on_data("08006", "it connects to the publisher")
+        scene.depends_on_data("08006" if scene.major >= 14 else "XX000", "it must reach the publisher")
 
 
 def move_all(scene: Scene, node: Any) -> None:

@@ -150,6 +150,8 @@ def _write(scene: Scene, node: Any) -> None:
                 scene.scan(member)
             scene.write(member, SMALL_SHARE if by_index else 1.0)
     else:
+        if kind == "MergeStmt":
+            scene.scan(relation)
         scene.write(relation, SMALL_SHARE if kind == "InsertStmt" and _is_values(node) else 1.0)
     written = _columns_written(relation, node)
     for member in members:

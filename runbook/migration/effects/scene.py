@@ -219,8 +219,12 @@ class Scene:
 
 
 def is_empty(relation: Relation) -> bool:
-    """Whether the relation is known to hold nothing: made here and never filled, or without a single page."""
-    return relation.rows == 0 and relation.pages == 0
+    """Whether the relation is known to hold nothing: made here and never filled, or analysed and without a page.
+
+    Before 14 a relation that was analysed while empty reads like one that never was: its counters tell them apart.
+    """
+    analysed = relation.last_analyze_s is not None and relation.live_tuples == 0
+    return relation.pages == 0 and (relation.rows == 0 or (relation.rows == -1 and analysed))
 
 
 
