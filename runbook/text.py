@@ -12,6 +12,8 @@ import re
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # surrogates that do not stand for an undecodable byte
 
 
 def clean(text: str) -> str:
@@ -22,8 +24,10 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n")
-    text = _UNSAFE.sub(_mark, text)
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if _has_surrogate(text) else text
+    if _SURROGATE.search(text):
+        # First, because the bytes that surrogateescape hides may be a control character when they are put together.
+        text = _NO_BYTE.sub(_mark, text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _UNSAFE.sub(_mark, text)
 
 
 def clean_line(text: str) -> str:
@@ -44,7 +48,3 @@ def _mark(match: re.Match[str]) -> str:
     if code == 0x7F:
         return "\u2421"
     return f"<U+{code:04X}>"
-
-
-def _has_surrogate(text: str) -> bool:
-    return any(0xD800 <= ord(c) <= 0xDFFF for c in text)
