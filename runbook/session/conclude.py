@@ -10,7 +10,7 @@ from runbook.diagnosis.engine import Cause, Diagnosis, diagnose
 from runbook.diagnosis.facts import Fact, FactBook
 from runbook.diagnosis.questions import Asked, next_question
 from runbook.failure.report import ErrorReport
-from runbook.migration.model import Migration
+from runbook.migration.model import Migration, Statement
 from runbook.migration.result import Forecast
 from runbook.playbook import Playbook
 from runbook.session.events import AnswerView, CauseView, Diagnosed, QuestionView, ReasonView, UnseenView
@@ -94,6 +94,8 @@ def prepare(case: Case) -> Case:
         return case
     case = replace(case, migration=migration)
     failing = locate(case.error, migration) if case.error is not None else None
+    if failing is not None and not _belongs(case, failing):
+        failing = None
     if failing is None and not case.given and case.error is not None and len(migration.statements) == 1:
         failing = migration.statements[0]
     production = case.production.catalog if case.production else None
@@ -106,6 +108,17 @@ def prepare(case: Case) -> Case:
         forecast=forecast(migration, production or assumed, held=held),
         forecast_local=forecast(migration, local) if local is not None else None,
     )
+
+
+def _belongs(case: Case, statement: Statement) -> bool:
+    """Whether the located statement can be the error's: names alone are no proof when the error shows another query."""
+    from runbook.failure.locate import normalised
+
+    shown = case.error.statement if case.error is not None else None
+    if not shown:
+        return case.seen != "broken"  # applied already: who fails now is the application
+    one, other = normalised(shown.strip(". ")), normalised(statement.sql)
+    return one in other or other in one
 
 
 def _tree(case: Case) -> LockTree | None:

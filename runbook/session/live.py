@@ -329,9 +329,7 @@ class LiveSession:
         side = self._sides.get("production")
         while side is not None and not self._closed:
             try:
-                watcher = await Watcher.open(
-                    side.key, side.dsn, connect_timeout_s=self._options.connect_timeout_s
-                )
+                watcher = await Watcher.open(side.key, side.dsn, connect_timeout_s=self._options.connect_timeout_s)
             except ConnectionRefused:
                 # What is on the screen grows old and says so; the next try may be let in.
                 await asyncio.sleep(interval_s)

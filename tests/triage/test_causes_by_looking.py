@@ -340,7 +340,8 @@ async def test_a_replica_that_falls_behind_during_a_backfill_is_named(tmp_path: 
         with start_standby(primary) as standby:
             with psycopg.connect(standby.dsn(), autocommit=True) as connection:
                 connection.execute("SELECT pg_wal_replay_pause()")
-            sql = "UPDATE orders SET note = repeat('x', 2000)"
+            noise = "SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 50) WHERE id > 0"
+            sql = f"UPDATE orders SET note = ({noise})"
             with psycopg.connect(primary.dsn(), autocommit=True, application_name="deploy") as connection:
                 for _ in range(30):
                     connection.execute(sql.encode())
