@@ -42,6 +42,8 @@ _KEY = re.compile(
 _NO_VALUE = re.compile(r"^(?:undefined|null|None|nil|\(null\)|NULL|Some\(None\))?,?$")
 _CARET = re.compile(r"^(\s*)\^+\s*$")
 _STACK = re.compile(r"^\s*(?:at |File \"|from |\.\.\. \d+ more|Traceback|During handling|The above exception)")
+_LISTING = frozenset({"40P01", "2BP01"})
+"""Errors whose DETAIL goes over several lines, which start at the margin: the processes of a deadlock, the dependants."""
 _RAILS_SQL = re.compile(r"^: (?P<sql>[A-Za-z]{2,} .*)$")
 _SQL_OPEN = re.compile(r"\[SQL: (?P<sql>.*)$")
 _PROTOCOL = re.compile(r"'(?P<key>[A-Z])': (?P<q>['\"])(?P<value>.*?)(?P=q)(?=[,}])")  # pg8000
@@ -106,6 +108,7 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
             draft.statement = draft.statement or rails["sql"]
             continue
         flush = current == "statement" and text.strip() != "" and draft.file is not None  # Flyway: as it stands in the file
+        flush = flush or (current == "detail" and text.strip() != "" and draft.sqlstate in _LISTING)
         if current in ("detail", "context", "statement") and (flush or text[:1] in ("\t", " ")) and not _STACK.match(text):
             _extend(draft, current, text)
             _raw(draft, text)
@@ -220,6 +223,9 @@ def _inline(draft: Draft, line: str) -> None:
         draft.context = draft.context or found.get("W")
         if found.get("P", "").isdigit():
             draft.statement_position = int(found["P"])
+    elif "%Postgrex.Error" in line:
+        if (code := re.search(r'pg_code: "([0-9A-Z]{5})"', line)) is not None:
+            draft.set_sqlstate(code[1], "printed")
     elif "Error {" in line:
         for match in _RUST.finditer(line):
             value = _bare(match["value"])

@@ -135,7 +135,7 @@ def add_marks(draft: Draft, framework: str | None, lines: Sequence[str], at: int
         match = next((m for line in stretch if (m := mark.pattern.search(line)) is not None), None)
         if match is None:
             continue
-        setattr(draft, mark.field, match["v"].strip())
+        setattr(draft, mark.field, match["v"].strip().replace('\\"', '"').rstrip(":"))
         if mark.field == "file" and "n" in match.groupdict() and draft.line is None:
             draft.line = int(match["n"])
     if draft.statement is None and framework in _BLOCKS:

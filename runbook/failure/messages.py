@@ -83,6 +83,19 @@ def classify(message: str) -> Known | None:
     return None
 
 
+def find_in(line: str) -> tuple[str, Known] | None:
+    """A message quoted within a sentence, as people paste it in a chat: (the message, what it is); English only."""
+    for piece, text, template in _index("en"):
+        first = _PLACEHOLDER.split(text, maxsplit=1)[0].strip(' "')
+        if len(first) < 8 or piece not in line or (start := line.find(first)) < 0:
+            continue
+        start -= line[:start].endswith('"')
+        for end in re.finditer(r"(?=[\s,;.!?)]|$)", line[start:]):
+            if end.start() and (known := _match(line[start : start + end.start()], "en")) is not None:
+                return line[start : start + end.start()], known
+    return None
+
+
 def pattern_of(template: str) -> tuple[re.Pattern[str], tuple[int, ...]]:
     """A printf template as a pattern, and for each group the placeholder's number (from 0; -1 for ``%m``)."""
     source, order, position, at = [], [], 0, 0

@@ -17,7 +17,7 @@ from runbook.failure.continuation import REACH, is_field, read_following
 from runbook.failure.draft import Draft
 from runbook.failure.frameworks import Evidence, add_marks
 from runbook.failure.lines import Source, read_lines
-from runbook.failure.messages import classify, with_detail
+from runbook.failure.messages import classify, find_in, with_detail
 from runbook.failure.refusals import is_lost, is_refusal, read_refusal
 from runbook.failure.report import ErrorReport
 from runbook.failure.server_log import ServerLog
@@ -117,6 +117,8 @@ class _Reader:
         if (known := classify(text)) is None and self._short:
             known = next((k for line in self._short if (k := classify(line.strip())) is not None), None)
             text = next((line.strip() for line in self._short if classify(line.strip()) is not None), text)
+        if known is None and (quoted := next((q for line in self._short if (q := find_in(line)) is not None), None)):
+            text, known = quoted
         if known is not None and not self.log.seen:
             draft = Draft(text.strip(), 1, framework="bare", raw=self._short[:20], subject=known.subject)
             draft.set_sqlstate(known.sqlstate, "message")
@@ -222,7 +224,7 @@ def _merged(drafts: Iterable[Draft]) -> list[Draft]:
             kept.append(draft)
         else:
             if same.from_server_log and not draft.from_server_log:
-                same.framework = draft.framework
+                same.framework, same.from_server_log = draft.framework, False
             same.absorb(draft)
     strong = [k for k in kept if not k.weak]
     return strong or kept
@@ -300,7 +302,7 @@ def _report(draft: Draft, reader: _Reader) -> ErrorReport:
         connection_lost=lost and not refused,
         tool_code=draft.tool_code,
         tool_condition=_tool_condition(draft, refused),
-        tool_version=_cleaned(draft.tool_version),
+        tool_version=_cleaned(draft.tool_version or (draft.migration_version if draft.tool_condition else None)),
         at=draft.at,
         role=_cleaned(draft.role),
         database=_cleaned(draft.database),
