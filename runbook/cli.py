@@ -386,10 +386,9 @@ def _run_demo(scenario: Any, headless: str | None, no_record: bool) -> int:
                 click.echo(render(session.state, session.playbooks, headless), nl=False)
                 return _exit_code(session)
             from runbook.tui.app import RunbookApp
+            from runbook.tui.loop import run_here
 
-            app = RunbookApp(session)
-            await app.run_async()
-            return app.return_code or EXIT_OK
+            return await run_here(RunbookApp(session, case=_choices(config), theme=config.theme or None))
 
     return asyncio.run(run())
 
