@@ -133,12 +133,12 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold ``path``'s exclusive lock: one process at a time fills a place of the cache."""
+def locked(home: Path) -> Iterator[None]:
+    """Hold the exclusive lock of ``home``: one process at a time fills a place of the cache."""
     import fcntl
 
-    _make(path.parent)
-    with path.open("a") as handle:
+    _make(home.parent)
+    with home.with_name(home.name + ".lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -174,9 +174,9 @@ def _opened(package: Path) -> Path:
         return package
     version = importlib.metadata.version(package.name.replace("_", "-"))
     home = cache_root() / "wheels" / f"{package.name}-{version.replace('.', '-')}"
-    with locked(home.with_suffix(".lock")):
+    with locked(home):
         if not home.exists():
-            fresh = home.with_suffix(".new")
+            fresh = home.with_name(home.name + ".new")
             shutil.rmtree(fresh, ignore_errors=True)
             # The programs find .libs by a path relative to their own.
             for part in (package.name + "/pginstall", package.name + ".libs"):

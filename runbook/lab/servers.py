@@ -7,44 +7,44 @@ other users, and on 127.0.0.1 only where asked for.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import fcntl
-import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
 
 from runbook.lab import watchdog
+from runbook.lab.clusters import CONFIGURATION, SUPERUSER, account_options, copy, filled, run_as_account, template
+from runbook.lab.housekeeping import SOCKETS, forget, new_folder, sweep_once, watch
 from runbook.lab.installations import (
-    Account,
     Installation,
     LabError,
     available_majors,
-    cache_root,
     client_program,
-    locked,
     scratch_root,
     server_account,
 )
 
-__all__ = ["Installation", "LabError", "Server", "available_majors", "client_program", "start_server", "start_servers"]
+__all__ = [
+    "SUPERUSER",
+    "Installation",
+    "LabError",
+    "Server",
+    "available_majors",
+    "client_program",
+    "start_filled",
+    "start_server",
+    "start_servers",
+    "start_standby",
+]
 
-PREFIX = "runbook-lab-"
-SUPERUSER = "postgres"
-INITDB = ("--username", SUPERUSER, "--encoding", "UTF8", "--locale", "C", "--auth", "trust", "--no-sync")
 BASE_BACKUP = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream", "--no-sync")
 SOCKET_PORT = 5432
 """Only names the socket's file while the server does not listen on TCP."""
@@ -63,6 +63,9 @@ SETTINGS: dict[str, str] = {
     "jit": "off",
 }
 """What every embedded server is started with, before the caller's own settings."""
+
+LOADING = {"wal_level": "minimal", "max_wal_senders": "0", "autovacuum": "off"}
+"""Settings while ``start_filled`` loads data."""
 
 HBA_OURS = f"local all {SUPERUSER} trust\nlocal replication {SUPERUSER} trust\n"
 """Always first in pg_hba.conf: the way in for the lab itself."""
@@ -92,7 +95,7 @@ class Server:
         self.superuser = SUPERUSER
         self.folder = folder
         self.data = folder / watchdog.DATA
-        self.socket_dir = folder / "s"
+        self.socket_dir = folder / SOCKETS
         self.tcp = tcp
         self.port = SOCKET_PORT
         self.settings = dict(settings)
@@ -162,7 +165,7 @@ class Server:
         """Stop the server and remove everything it had. May be called twice."""
         self.halt("immediate")
         watchdog.clear(self.folder)
-        _forget(self)
+        forget(self)
         if self._owner is not None:
             self._owner.close()
             self._owner = None
@@ -181,7 +184,7 @@ class Server:
                 "unix_socket_directories": str(self.socket_dir),
             }.items()
         ]
-        _write(self.data / "runbook.conf", "\n".join(lines) + "\n")
+        _write(self.data / CONFIGURATION, "\n".join(lines) + "\n")
         _write(self.data / "pg_hba.conf", HBA_OURS + (HBA_OPEN if self.hba is None else self.hba))
 
     def _launch(self) -> None:
@@ -198,7 +201,7 @@ class Server:
                     env=self.installation.environment(),
                     cwd=self.data,
                     start_new_session=True,  # Ctrl-C in our terminal is not a shutdown order to the server
-                    **_as_account(server_account()),
+                    **account_options(),
                 )
             if self._wait_ready():
                 return
@@ -238,7 +241,7 @@ def start_server(
     """
     server = _prepare(major, settings=settings, hba=hba, tcp=tcp, root=root)
     try:
-        _copy_template(server)
+        copy(template(server.installation), server.data)
         server._launch()
     except BaseException:
         server.stop()
@@ -259,11 +262,42 @@ def start_servers(*majors: int, settings: Mapping[str, str] | None = None, tcp: 
     return [job.result() for job in jobs]
 
 
+def start_filled(
+    major: int,
+    name: str,
+    fill: Callable[[Server], None],
+    *,
+    settings: Mapping[str, str] | None = None,
+    tcp: bool = True,
+) -> Server:
+    """Like ``start_server``, with the data that ``fill`` loads; a copy of it is kept for some hours as ``name``.
+
+    ``fill`` gets a running server and must depend on nothing but ``name``: it is not called while a copy is there.
+    """
+    server = _prepare(major, settings=settings, hba=None, tcp=tcp, root=None)
+
+    def make() -> None:
+        copy(template(server.installation), server.data)
+        server.settings.update(LOADING)  # tables that are made and filled in one transaction need no WAL then
+        server._launch()
+        fill(server)
+        server.halt()
+        server.settings = dict(settings or {})
+
+    try:
+        filled(server.installation, name, server.data, make)
+        server._launch()
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
 def start_standby(primary: Server, *, settings: Mapping[str, str] | None = None, tcp: bool = True) -> Server:
     """Start a streaming standby of ``primary``; it is in recovery and answers read-only queries."""
     server = _prepare(primary.major, settings={"hot_standby": "on", **(settings or {})}, hba=None, tcp=tcp, root=None)
     try:
-        _run_as_account(
+        run_as_account(
             [client_program("pg_basebackup"), "--dbname", primary.dsn(), "--pgdata", server.data, *BASE_BACKUP],
             {"LC_ALL": "C"},
             server.folder,
@@ -285,157 +319,12 @@ def _prepare(
     if chosen not in majors:
         have = ", ".join(map(str, majors))
         raise LabError(f"no PostgreSQL {chosen} at hand (have {have}); `python -m runbook.lab.matrix` fetches 12 to 18")
-    _sweep_once(root or scratch_root())
-    folder, owner = _new_folder(root or scratch_root())
+    sweep_once(root or scratch_root())
+    folder, owner = new_folder(root or scratch_root())
     server = Server(majors[chosen], folder, settings=settings or {}, hba=hba, tcp=tcp)
     server._claim(owner)
-    _watch(server)
+    watch(server)
     return server
-
-
-# --- folders, and whose they are ---------------------------------------------------------------------------------
-
-
-def _new_folder(root: Path) -> tuple[Path, IO[str]]:
-    """A folder that its open, locked ``owner`` file marks as in use for as long as this process lives."""
-    made = Path(tempfile.mkdtemp(prefix="runbook-new-", dir=root))
-    made.chmod(0o711)  # the servers' account passes through; what is inside is its own
-    owner = (made / "owner").open("w")
-    fcntl.flock(owner, fcntl.LOCK_EX)
-    owner.write(f"{os.getpid()}\n")
-    owner.flush()
-    account = server_account()
-    for name in ("s", watchdog.DATA):
-        (made / name).mkdir(mode=0o700)
-        if account is not None:
-            os.chown(made / name, account.uid, account.gid)
-    (made / "log").touch(mode=0o600)
-    folder = made.with_name(PREFIX + made.name.removeprefix("runbook-new-"))
-    made.rename(folder)  # under its final name only once it is locked: a sweeper never sees it ownerless
-    return folder, owner
-
-
-_swept: set[Path] = set()
-
-
-def _sweep_once(root: Path) -> None:
-    """Clear away what a run left behind whose process and watchdog were both killed."""
-    if root in _swept:
-        return
-    _swept.add(root)
-    for folder in root.glob(PREFIX + "*"):
-        try:
-            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-                continue
-            with (folder / "owner").open() as owner:
-                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the owner's lock ends with the owner
-                watchdog.clear(folder)
-        except OSError:
-            continue
-
-
-_guard = threading.Lock()
-_dog: subprocess.Popen[str] | None = None
-_started: dict[Path, Server] = {}
-
-
-def _watch(server: Server) -> None:
-    global _dog
-    with _guard:
-        if _dog is None or _dog.poll() is not None:
-            _dog = subprocess.Popen(
-                [sys.executable, "-I", "-S", watchdog.__file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                start_new_session=True,
-            )
-            for folder in _started:
-                _tell(f"watch {folder}")
-        _started[server.folder] = server
-        _tell(f"watch {server.folder}")
-
-
-def _forget(server: Server) -> None:
-    with _guard:
-        if _started.pop(server.folder, None) is not None:
-            _tell(f"forget {server.folder}")
-
-
-def _tell(line: str) -> None:
-    if _dog is not None and _dog.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            _dog.stdin.write(line + "\n")
-            _dog.stdin.flush()
-
-
-@atexit.register
-def _stop_all() -> None:
-    """Stop what is still running at a normal exit, and let the watchdog go."""
-    for server in list(_started.values()):
-        server.stop()
-    if _dog is not None and _dog.stdin is not None:
-        with contextlib.suppress(OSError):
-            _dog.stdin.close()
-        _dog.wait(10)
-
-
-# --- clusters and processes --------------------------------------------------------------------------------------
-
-
-def _as_account(account: Account | None) -> dict[str, Any]:
-    if account is None:
-        return {"umask": 0o077}
-    return {"user": account.uid, "group": account.gid, "extra_groups": [], "umask": 0o077}
-
-
-def _run_as_account(command: list[Any], env: Mapping[str, str], cwd: Path) -> None:
-    answer = subprocess.run(
-        command,
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        **_as_account(server_account()),
-    )
-    if answer.returncode != 0:
-        raise LabError(f"{Path(command[0]).name} failed: {(answer.stderr or answer.stdout).strip()[-1000:]}")
-
-
-def _template(installation: Installation) -> Path:
-    """An initialised cluster of this version in the cache, made once: copying it is ten times quicker than initdb."""
-    account = server_account()
-    key = f"{installation.source}|{installation.version}|{INITDB}|{account and account.uid}"
-    home = cache_root() / "clusters" / f"{installation.version}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    with locked(home.with_suffix(".lock")):
-        if not (home / "data/PG_VERSION").exists():
-            shutil.rmtree(home, ignore_errors=True)
-            fresh = Path(tempfile.mkdtemp(prefix=home.name, dir=home.parent))
-            fresh.chmod(0o711)
-            (fresh / "data").mkdir(mode=0o700)
-            if account is not None:
-                os.chown(fresh / "data", account.uid, account.gid)
-            try:
-                call = [installation.bin / "initdb", "--pgdata", fresh / "data", *INITDB]
-                _run_as_account(call, installation.environment(), fresh)
-                conf = fresh / "data/postgresql.conf"
-                conf.write_text(conf.read_text() + "\ninclude 'runbook.conf'\n")
-                fresh.rename(home)
-            except BaseException:
-                shutil.rmtree(fresh, ignore_errors=True)
-                raise
-    return home / "data"
-
-
-def _copy_template(server: Server) -> None:
-    _run_as_account(
-        ["cp", "-R", f"{_template(server.installation)}/.", server.data],
-        {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
-        server.folder,
-    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -122,7 +122,7 @@ def _alive(pid: int) -> bool:
 
 
 def test_leftovers_of_a_run_whose_watchdog_died_too_are_cleared_by_the_next_run() -> None:
-    then = "import os, runbook.lab.servers as s; s._dog.kill(); s._dog.wait(); os.kill(os.getpid(), 9)"
+    then = "import os, runbook.lab.housekeeping as s; s._dog.kill(); s._dog.wait(); os.kill(os.getpid(), 9)"
     program = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(then=then)], stdout=subprocess.PIPE, text=True, check=False, timeout=60
     )

@@ -33,4 +33,5 @@ SCENARIO = Scenario(
     fault=timeout_on_role,
     unfault=no_timeout,
     sqlstate="57014",
+    items=400_000,
 )
