@@ -307,7 +307,17 @@ async def _attempt(settings: Settings, **override: str) -> psycopg.AsyncConnecti
         message = scrub("\n".join(str(error).splitlines()), settings.dsn)
         if message.startswith("connection is bad: ") and ("invalid " in message or "not found" in message):
             raise ConnectionRefused(Refusal("bad_dsn", explain_bad_dsn(message.partition(": ")[2]))) from None
-        raise ConnectionRefused(read_refusal(message)) from None
+        raise ConnectionRefused(understand(message)) from None
+
+
+def understand(message: str) -> Refusal:
+    """The refusal in ``message`` (free of secrets), also where the server speaks another language than English."""
+    refusal = read_refusal(message)
+    if refusal.kind == "other":
+        from runbook.failure.refusals import read_refusal as read_translated
+
+        return read_translated(message)
+    return refusal
 
 
 async def _would_tls_help(settings: Settings) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runbook.postgres.connection import understand
 from runbook.postgres.dsn import describe_target, explain_bad_dsn, mask_dsn, scrub
 from runbook.postgres.reading import Target
 from runbook.postgres.refusals import read_refusal
@@ -90,6 +91,19 @@ def test_a_target_tells_where_a_dsn_points_and_never_the_password(
 )  # fmt: skip
 def test_refusals_are_told_apart_by_their_wording(message: str, kind: str) -> None:
     assert read_refusal(message).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("FATAL:  Passwort-Authentifizierung für Benutzer »app« fehlgeschlagen", "wrong_password"),
+        ("FATAL:  la base de données « shop » n'existe pas", "no_such_database"),
+    ],
+)
+def test_a_server_that_speaks_another_language_is_understood(message: str, kind: str) -> None:
+    assert (
+        understand(f'connection failed: connection to server at "10.0.0.1", port 5432 failed: {message}').kind == kind
+    )
 
 
 def test_of_several_attempts_the_most_telling_counts() -> None:
