@@ -260,8 +260,9 @@ def test_a_hang_that_nobody_could_look_at_names_what_is_most_frequent() -> None:
 # -- lock_timeout and statement_timeout --------------------------------------------------
 
 
-def test_the_text_of_a_lock_timeout_settles_it_without_any_server() -> None:
-    book = incident(servers=False, files=False, error=LOCK_TIMEOUT)
+@pytest.mark.parametrize("who", [None, False], ids=["unknown who", "not the application"])
+def test_the_text_of_a_lock_timeout_settles_it_without_any_server(who: bool | None) -> None:
+    book = incident(servers=False, files=False, error={**LOCK_TIMEOUT, "from_application": who})
     assert suspects(book) == {"lock-timeout": "proved"}
 
 
@@ -302,6 +303,11 @@ def test_a_logged_lock_wait_proves_it_and_rules_the_timeout_out() -> None:
     book = incident(error={**STATEMENT_TIMEOUT, "lock_wait_logged": True}, failing=BUILD, production=FIVE_SECONDS)
     assert first(book) == "statement-timeout-was-lock-wait"
     assert verdict(book, "statement-timeout") == "ruled_out"
+
+
+def test_what_somebody_saw_does_not_outweigh_the_log() -> None:
+    book = incident(error={**STATEMENT_TIMEOUT, "lock_wait_logged": True}, answer={"waited_for_lock": "no"})
+    assert first(book) == "statement-timeout-was-lock-wait"
 
 
 def test_who_saw_it_work_rules_the_lock_wait_out() -> None:
