@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runbook.session.events import Event
     from runbook.session.source import SessionSource
 
-__all__ = ["CaseChoices", "RunbookApp", "SideOption", "exit_code", "run"]
+__all__ = ["CaseChoices", "RunbookApp", "SideOption", "exit_code", "run", "show"]
 
 CLOSE_WITHIN_S = 1.8
 """What a source may take to end; then we leave all the same."""
@@ -123,7 +123,8 @@ class RunbookApp(App[int]):
         self.theme = self._wanted_theme if self._wanted_theme in self.available_themes else DEFAULT
         self._unsubscribe = self.source.subscribe(self._heard)
         self.state = self.source.state
-        if self.case is not None and not self.state.given and self.state.error is None:
+        nothing = not (self.state.given or self.state.error or self.state.migration)
+        if self.case is not None and nothing:
             self.call_after_refresh(self.action_open, "case")
         elif self._start and self.source.live:
             self.call_after_refresh(self.action_look_again)
@@ -327,6 +328,15 @@ async def close_source(source: SessionSource, reason: str) -> None:
         await asyncio.wait_for(source.close(reason), CLOSE_WITHIN_S)
     except TimeoutError:
         return
+
+
+async def show(
+    source: SessionSource, *, start: bool = True, case: CaseChoices | None = None, theme: str | None = None
+) -> int:
+    """``run`` on a loop that runs already, beside other work: the demo's servers and sessions."""
+    from runbook.tui.loop import run_here
+
+    return await run_here(RunbookApp(source, start=start, case=case, theme=theme))
 
 
 def run(source: SessionSource, *, start: bool = True, case: CaseChoices | None = None, theme: str | None = None) -> int:

@@ -84,41 +84,36 @@ def right(text: str, width: int) -> str:
     return " " * (width - cell_len(text)) + text
 
 
-def wrap(text: str, width: int, most: int = 0) -> list[str]:
+def wrap(text: str, width: int, most: int = 0, *, first: int | None = None) -> list[str]:
     """``text`` in lines of at most ``width`` cells, broken at blanks where there are any.
 
-    ``most`` > 0 limits their number; then the last one ends with ``…`` if something was left out.
+    ``most`` > 0 limits their number; then the last one ends with ``…`` if something was left out. ``first`` is the
+    room of the first line where that is another one.
     """
-    width = max(width, 1)
     lines: list[str] = []
     current = ""
     words = clean_line(text).split(" ")
-    index = 0
-    while index < len(words):
-        word = words[index]
+    words.reverse()
+    while words and not (most and len(lines) > most):
+        room = max(width if lines or first is None else first, 1)
+        word = words.pop()
         joined = f"{current} {word}" if current else word
-        if cell_len(joined) <= width:
+        if cell_len(joined) <= room:
             current = joined
-        elif current:
-            lines.append(current)
-            current = ""
             continue
+        if current:
+            words.append(word)
         else:
-            head = set_cell_size(word, width).rstrip() or word[:1]
-            lines.append(head)
-            words[index] = word[len(head) :]
-            if not words[index]:
-                index += 1
-            continue
-        index += 1
-        if most and len(lines) > most:
-            break
+            current = set_cell_size(word, room).rstrip() or word[:1]
+            if word[len(current) :]:
+                words.append(word[len(current) :])
+        lines.append(current)
+        current = ""
     if current:
         lines.append(current)
     if most and len(lines) > most:
-        lines = [*lines[: most - 1], fit(lines[most - 1] + " …", width)]
-        if not lines[-1].endswith("…"):
-            lines[-1] = fit(lines[-1], width - 1) + "…"
+        room = width if most > 1 or first is None else first
+        return [*lines[: most - 1], fit(lines[most - 1], room - 1).rstrip("…") + "…"]
     return lines or [""]
 
 
@@ -126,8 +121,9 @@ def paragraph(
     text: str, width: int, style: str = "", *, first: Piece = "", indent: int = 0, most: int = 0, key: str | None = None
 ) -> list[Line]:
     """``text`` wrapped; ``first`` stands before it and later lines are indented by ``indent`` cells."""
-    wrapped = wrap(text, width - indent, most)
-    lines = [line(first, (wrapped[0], style), key=key)] if first else [line(" " * indent, (wrapped[0], style), key=key)]
+    start = _span(first) if first else Span(" " * indent)
+    wrapped = wrap(text, width - indent, most, first=width - cell_len(start.text))
+    lines = [line(start, (wrapped[0], style), key=key)]
     return lines + [line(" " * indent, (more, style), key=key) for more in wrapped[1:]]
 
 
@@ -154,6 +150,22 @@ def _broken(row: str, room: int) -> list[str]:
         row = row[len(head) :].lstrip(" ")
         lead = "  " if room > 12 else ""
     return [*pieces, lead + row] if row or not pieces else pieces
+
+
+def cut(one: Line, width: int) -> Line:
+    """``one`` with its end cut to ``width`` cells, shown as ``…``; unchanged where it fits."""
+    if one.width <= width:
+        return one
+    room = width
+    spans: list[Span] = []
+    for span in one.spans:
+        wide = cell_len(span.text)
+        if wide >= room:
+            text = fit(span.text, room) if wide > room else fit(span.text + "  ", room)
+            return Line((*spans, Span(text, span.style)), one.key)
+        spans.append(span)
+        room -= wide
+    return Line(tuple(spans), one.key)
 
 
 def spread(left: Sequence[Piece], rest: Sequence[Piece], width: int, *, key: str | None = None, fill: str = "") -> Line:

@@ -40,10 +40,11 @@ def run_to_end(app: RunbookApp) -> int:
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         loop.set_default_executor(_Daemons())
-        return runner.run(_run(app))
+        return runner.run(run_here(app))
 
 
-async def _run(app: RunbookApp) -> int:
+async def run_here(app: RunbookApp) -> int:
+    """Run ``app`` on the loop that runs already; the session is closed whatever happens."""
     from runbook.tui.app import close_source
 
     loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from runbook.text import clean
-from runbook.tui.lines import Line, plain
+from runbook.tui.lines import Line, cut, plain
 
 Builder = Callable[[int], Sequence[Line]]
 """Makes the lines for a width in cells."""
@@ -97,6 +97,7 @@ class _Painter(Widget):
     def strip(self, one: Line, width: int, over: Style | None = None) -> Strip:
         """``one`` in ``width`` cells; ``over``: a style put over all of it."""
         base = self.rich_style
+        one = cut(one, width)
         segments = [Segment(s.text, base + self.paint(s.style) + over) for s in one.spans]
         return Strip(segments).adjust_cell_length(width, base + over)
 

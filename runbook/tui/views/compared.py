@@ -120,7 +120,7 @@ def _why_is_value(row: ComparedRow) -> bool:
 def row_in_full(state: State, step: Step, number: int, width: int) -> list[Line]:
     """One compared row with nothing cut."""
     row = step.rows[number]
-    lines = [line((f"{step.title}: {row.name.strip()}", "title")), line()]
+    lines = [*paragraph(f"{step.title}: {row.name.strip()}", width, "title"), line()]
     for key, value, paint in (("local", row.local, "local-text"), ("production", row.production, "production-text")):
         lines.append(line((side_name(state.given, key), f"{paint} bold")))
         lines += preformatted(

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from runbook.session.events import SideInput, SideSeen
 from runbook.session.state import State
 from runbook.text import clean_line
-from runbook.tui.lines import Line, Span, fit, line
+from runbook.tui.lines import Line, Span, column, fit, line
+
+
+_NAME = 20  # cells that a side's own name may take
 
 
 def side_name(given: Mapping[str, SideInput], key: str) -> str:
     """How a side is called: ``local``, ``PRODUCTION``, with its own name behind it where it has one."""
     name = clean_line(given[key].name) if key in given else ""
     if key == "production":
-        return f"PRODUCTION {name}" if name and name.lower() not in ("production", "prod") else "PRODUCTION"
-    return name or key
+        return f"PRODUCTION {fit(name, _NAME)}" if name and name.lower() not in ("production", "prod") else "PRODUCTION"
+    return fit(name or key, _NAME)
 
 
 def clock(seconds: float) -> str:
@@ -76,8 +79,15 @@ def _two_lines(state: State, width: int, time: str) -> list[Line]:
         sides = [*_side(state, "local", detail), *_side(state, "production", detail)]
         used = sum(Line((s,)).width for s in sides)
         if used <= width:
-            break
-    return [above, Line((*sides, Span(" " * max(width - used, 0), "bar")))]
+            return [above, Line((*sides, Span(" " * (width - used), "bar")))]
+    return [above, *(_alone(state, key, width) for key in ("local", "production"))]
+
+
+def _alone(state: State, key: str, width: int) -> Line:
+    """A side on a line of its own, what it turned out to be cut so that its name and READ-ONLY stay."""
+    name, what, *ending = _side(state, key, _DETAILS[-1])
+    room = width - sum(Line((s,)).width for s in (name, *ending))
+    return Line((name, Span(column(what.text, max(room, 0)), what.style), *ending))
 
 
 def _side(state: State, key: str, detail: _Detail) -> list[Span]:

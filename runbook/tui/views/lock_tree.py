@@ -8,7 +8,7 @@ from itertools import groupby
 from runbook.playbook import lock_name
 from runbook.text import shorten
 from runbook.triage.model import LockNode, LockTree
-from runbook.tui.lines import Line, Span, fit, line, paragraph
+from runbook.tui.lines import Line, Span, cut, fit, line, paragraph
 
 _MANY = 3
 """So many siblings with the same query and wait are one line."""
@@ -83,9 +83,9 @@ def _session_lines(node: LockNode, width: int, lead: str, below: str, key: str, 
         one = line(*said, *marks, key=key)
         if one.width <= width:
             return [one]
-    lines = [_cut(line(*said, key=key), width)]
+    lines = [cut(line(*said, key=key), width)]
     if marks:
-        lines.append(_cut(line((below, "faint"), *marks, key=key), width))
+        lines.append(cut(line((below, "faint"), *marks, key=key), width))
     return lines
 
 
@@ -163,16 +163,3 @@ def _advice(text: str, width: int) -> list[Line]:
     paint = "good bold" if "cancel" in condition else "bold"
     lines = paragraph(consequence.strip(), width, first=(f"{condition}: ", paint), indent=len(condition) + 2)
     return lines if len(condition) < width // 2 else paragraph(text, width, indent=2)
-
-
-def _cut(one: Line, width: int) -> Line:
-    """``one`` with its end cut to ``width`` cells."""
-    room = width
-    spans: list[Span] = []
-    for span in one.spans:
-        text = fit(span.text, room)
-        spans.append(Span(text, span.style))
-        room -= Line((Span(text),)).width
-        if room <= 0:
-            break
-    return Line(tuple(spans), one.key)

@@ -10,7 +10,9 @@ def question(asked: QuestionView, width: int, *, focused: bool, why: bool = True
     """Question, answers, and why. The keys answer only while the line has the focus; before that, ``a`` gives it."""
     lines = [line((row, "bold")) for row in wrap(asked.text, width, 2)]
     paint = "key" if focused else "muted"
-    answers: list[list[Span]] = [[*line((f"{a.key}", paint), f" {a.text}").spans] for a in asked.answers]
+    answers: list[list[Span]] = [
+        [*line((f"{a.key}", paint), f" {fit(a.text, width - 4)}").spans] for a in asked.answers
+    ]
     if not focused:
         answers.insert(0, [*line(("a", "key"), (" to answer:", "muted")).spans])
     last = lines[-1]

@@ -192,7 +192,7 @@ def _safe_forms(one: StatementForecast, width: int) -> list[Line]:
     lines: list[Line] = []
     for hazard in one.hazards:
         if hazard.safe_sql:
-            lines += [line(), line(("safe form", "good bold"), (f"  instead of this, against {hazard.id}", "muted"))]
+            lines += [line(), line(("safe form", "good bold"), (fit(f"  against {hazard.id}", width - 9), "muted"))]
             for step in hazard.safe_sql:
                 lines += preformatted(step, width, "code", indent=2)
     return lines or [line(), line(("no safe form is known for this statement", "muted"))]

@@ -100,10 +100,10 @@ def readings(state: State, width: int) -> list[Line]:
         lines.append(
             line(
                 (column(side, 11), "production-text" if reading.side == "production" else "local-text"),
-                column(reading.probe, min(26, max(width // 4, 12))),
+                column(reading.probe, min(26, max(width // 4, 12)) - 1),
                 " ",
                 (column(status, 12), paint),
-                column(rows, 14),
+                (right(rows, 12) if width >= 72 else ""),
                 (f"{reading.duration_s * 1000:6.0f} ms", "muted"),
                 key=f"{reading.side}/{reading.probe}",
             )
