@@ -387,6 +387,13 @@ def test_a_concurrent_build_is_not_blamed_for_waiting_writers() -> None:
     )
 
 
+def test_the_index_of_a_new_constraint_is_told_as_the_lock_that_shuts_everybody_out() -> None:
+    unique = {**SCAN, "sql": "ALTER TABLE orders ADD UNIQUE (email)", "index_builds": ["orders_email_key"]}
+    both = {"scans_large": large(unique), "builds_large": large(unique)}
+    book = incident(failing={**unique, "how": "forecast"}, migration=both)
+    assert suspects(book) == {"scan-under-exclusive-lock": "likely"}
+
+
 def test_a_small_table_is_no_hazard() -> None:
     small = {**REWRITE, "rows": 200, "bytes": 16384, "size_ratio": 2.0, "how": "forecast"}
     assert "table-rewrite" not in suspects(incident(failing=small))
