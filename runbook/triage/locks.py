@@ -350,7 +350,7 @@ def _summary(
     if migrator is not None and migrator.session.pid in waits.waits:
         wait = waits.waits[migrator.session.pid]
         behind = len(waits.behind(migrator.session.pid))
-        text = f"the migration ({migrator.session.pid}) waits {duration(wait.wait_s)} for {wait.on}"
+        text = f"the migration ({migrator.session.pid}) waits {duration(wait.wait_s)} for {wait.told}"
         if blocker is not None:
             text += f", behind {blocker.session.pid if blocker.session else blocker.prepared and blocker.prepared.gid}"
         text += f"; {behind} sessions queue behind it" if behind else ""
@@ -392,20 +392,14 @@ def _rows(
     ]
     if migrator is not None:
         wait = waits.waits.get(migrator.session.pid)
-        state = f"waits {duration(wait.wait_s)} for {wait.on}" if wait else migrator.session.state
-        rows.insert(
-            0,
-            ComparedRow(
-                "the migration",
-                "-",
-                f"pid {migrator.session.pid} {state}",
-                "matters",
-                shorten(migrator.session.query or "", 60),
-            ),
-        )
+        state = "waits" if wait else (migrator.session.state or "state hidden")
+        detail = f"{duration(wait.wait_s)} for {wait.told}: " if wait else ""
+        query = shorten(hide_literals(migrator.session.query or "query hidden"), 80)
+        rows.insert(0, ComparedRow("the migration", "-", f"{migrator.session.pid} {state}", "matters", detail + query))
     if blocker is not None:
         what = "behind" if blocker.now else "would wait for"
-        rows.insert(1 if migrator else 0, ComparedRow(what, "-", _blocker_text(blocker), "matters"))
+        who = blocker.prepared.gid if blocker.prepared else f"{blocker.session.pid if blocker.session else '?'}"
+        rows.insert(1 if migrator else 0, ComparedRow(what, "-", who, "matters", _blocker_text(blocker)))
     if waits.hidden and side.identity is not None:
         rows.append(
             ComparedRow("hidden sessions", None, None, "unknown", GRANT_FOR_SESSIONS.format(role=side.identity.role))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from runbook.playbook import lock_name
 from runbook.postgres.rows import LockRow, PreparedTransactionRow, SessionRow
 from runbook.triage.case import SideCase
 
@@ -35,6 +36,15 @@ class Wait:
     lock: LockRow | None  # what it asks for; None when the sample caught it between two views
     blocked_by: tuple[int, ...]
     wait_s: float
+
+    @property
+    def told(self) -> str:
+        """The same in the documentation's words: ``ACCESS EXCLUSIVE on public.orders``."""
+        return (
+            self.on
+            if self.lock is None
+            else f"{lock_name(self.lock.mode)} on {self.lock.qualified or self.lock.locktype}"
+        )
 
     @property
     def on(self) -> str:
