@@ -450,6 +450,11 @@ def test_already_exists_while_an_earlier_session_still_works_points_to_the_orpha
     assert verdict(book, "orphaned-migration-session") == "likely"
 
 
+def test_a_retry_that_runs_after_a_printed_error_is_not_taken_for_an_orphan() -> None:
+    book = incident(error=LOCK_TIMEOUT, locks={**WAITS, **IDLE}, failing=ADD_COLUMN, answer={"seen": "failed"})
+    assert "orphaned-migration-session" not in suspects(book)
+
+
 def test_already_exists_with_nobody_there_is_no_orphan() -> None:
     error = {"sqlstate": "42701", "message": 'column "note" of relation "orders" already exists', "column": "note"}
     assert verdict(incident(error=error, failing=ADD_COLUMN), "orphaned-migration-session") == "ruled_out"
