@@ -394,7 +394,7 @@ def test_the_checks_for_replicas_run_on_a_primary_and_its_standby() -> None:
                 if block.on == "standby":
                     run(here, block)
         [landed] = blocks("connected-to-standby", book, "fix", changes=False)
-        assert run(here, landed)[0][:2] == (True, "on")
+        assert run(here, landed)[0][:2] == (True, "off")
         assert run(there, landed)[0][:2] == (False, "off")
         [whom] = blocks("connected-to-standby", book, "fix", changes=False, on="standby")
         assert len(run(here, whom)) == 1
