@@ -141,6 +141,8 @@ def _compiled(text: str) -> tuple[re.Pattern[str], tuple[int, ...]]:
 
 
 def _match(message: str, language: str) -> Known | None:
+    """What the most specific template that fits makes of ``message``: the one with the most words of its own."""
+    best: tuple[int, Template, dict[int, str]] | None = None
     for piece, text, template in _index(language):
         if piece not in message:
             continue
@@ -148,13 +150,17 @@ def _match(message: str, language: str) -> Known | None:
         match = pattern.fullmatch(message)
         if match is None or not _fits(template, match.group(1 + order.index(0)) if 0 in order else "", language):
             continue
-        arguments: dict[int, str] = dict(zip(order, match.groups(), strict=True))
-        names = {role: arguments[i] for i, role in enumerate(template.roles) if role != "-" and i in arguments}
-        sqlstate = template.sqlstate
-        if sqlstate == "53100" and "%m" in template.text and not _no_space(match):
-            sqlstate = "58030"  # io_error: the same template with another errno
-        return Known(sqlstate, _subject(names, template.kind))
-    return None
+        own = len(_PLACEHOLDER.sub("", text))
+        if best is None or own > best[0]:
+            best = own, template, dict(zip(order, match.groups(), strict=True))
+    if best is None:
+        return None
+    _, template, arguments = best
+    names = {role: arguments[i] for i, role in enumerate(template.roles) if role != "-" and i in arguments}
+    sqlstate = template.sqlstate
+    if sqlstate == "53100" and -1 in arguments and not _no_space(arguments[-1]):
+        sqlstate = "58030"  # io_error: the same template with another errno
+    return Known(sqlstate, _subject(names, template.kind))
 
 
 def _fits(template: Template, complaint: str, language: str) -> bool:
@@ -164,10 +170,9 @@ def _fits(template: Template, complaint: str, language: str) -> bool:
     return language != "en" and complaint == translations()[language]["syntax_error"]
 
 
-def _no_space(match: re.Match[str]) -> bool:
-    return re.search(r"no space left|quota exceeded|\bdisk\b", match.group(match.re.groups), re.I) is not None or (
-        not match.group(match.re.groups).isascii()
-    )
+def _no_space(reason: str) -> bool:
+    """Whether the C library's reason is a full disk; in another language it cannot be told, and a full disk is likeliest."""
+    return re.search(r"no space left|quota exceeded", reason, re.I) is not None or not reason.isascii()
 
 
 def _subject(names: dict[str, str], kind: str | None) -> Subject:
@@ -178,6 +183,8 @@ def _subject(names: dict[str, str], kind: str | None) -> Subject:
             schema, values["function"] = split_qualified(raw.split("(")[0])
             if schema:
                 values["schema"] = schema
+        elif role == "control_file":
+            values["extension"] = raw.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".control")
         elif role in _QUALIFIED and (role != "type" or '"' in raw or "." in raw):
             schema, values[role] = split_qualified(raw)
             if schema:
