@@ -20,7 +20,9 @@ class Layered(Mapping[K, V], Generic[K, V]):
 
     __slots__ = ("_base", "_layers", "_length")
 
-    def __init__(self, base: Mapping[K, V], layers: tuple[dict[K, object], ...] = (), length: int | None = None) -> None:
+    def __init__(
+        self, base: Mapping[K, V], layers: tuple[dict[K, object], ...] = (), length: int | None = None
+    ) -> None:
         self._base = base
         self._layers = layers
         self._length = len(base) if length is None else length
@@ -51,7 +53,7 @@ class Layered(Mapping[K, V], Generic[K, V]):
 
     def __contains__(self, key: object) -> bool:
         for layer in reversed(self._layers):
-            found = layer.get(key)  # type: ignore[call-overload]
+            found = layer.get(key)  # type: ignore[arg-type]
             if found is not None:
                 return found is not _GONE
         return key in self._base

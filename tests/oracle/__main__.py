@@ -13,6 +13,7 @@ from runbook.lab.servers import Server, available_majors, start_server
 from tests.oracle.cases import Case, Seen, load, seen
 from tests.oracle.measure import Bench, as_seen, forecast, run
 
+
 class NotHere(Exception):
     """The case's setup needs what this server does not have: a newer major, or an extension that is not installed."""
 
@@ -60,7 +61,9 @@ def tablespace_of(server: Server) -> str:
 def _said(what: str, case: Case, expected: Seen, found: Seen, facets: tuple[str, ...]) -> list[str]:
     lines = []
     for facet in differences(expected, found, facets):
-        lines.append(f"{what} {case.name}: {facet}: {_show(getattr(expected, facet))} / forecast {_show(getattr(found, facet))}")
+        lines.append(
+            f"{what} {case.name}: {facet}: {_show(getattr(expected, facet))} / forecast {_show(getattr(found, facet))}"
+        )
     return lines
 
 

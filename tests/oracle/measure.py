@@ -14,8 +14,8 @@ from runbook.migration.conflicts import STRENGTH
 from runbook.migration.effects import Effects, effects
 from runbook.migration.model import Statement
 from runbook.migration.statement import split
-from runbook.postgres import read_catalog
 from runbook.postgres import connect as connect_reader
+from runbook.postgres import read_catalog
 from runbook.sql import quote_literal, split_qualified
 from tests.oracle.cases import Case, Seen
 

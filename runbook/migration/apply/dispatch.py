@@ -24,7 +24,17 @@ from runbook.migration.ast import (
     type_ref,
     unwrap,
 )
-from runbook.migration.catalog import Catalog, Column, Extension, Function, Relation, RelationKey, Schema, Trigger, TypeObject
+from runbook.migration.catalog import (
+    Catalog,
+    Column,
+    Extension,
+    Function,
+    Relation,
+    RelationKey,
+    Schema,
+    Trigger,
+    TypeObject,
+)
 from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import (
     replace_keeping,
@@ -113,7 +123,9 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
         if is_node(element, "TableLikeClause") and element.options & _LIKE_INDEXES:
             source = _found(catalog, element.relation)
             for index in source.indexes if source is not None else ():
-                catalog = add_index(catalog, catalog.relations[key], copied_index(catalog, catalog.relations[key], index))
+                catalog = add_index(
+                    catalog, catalog.relations[key], copied_index(catalog, catalog.relations[key], index)
+                )
     for parent in parents:
         above = catalog.relations[parent.key]
         partition = node.HasField("partbound")
@@ -244,9 +256,7 @@ def _truncate(catalog: Catalog, node: Any) -> Catalog:
 # -- DROP -------------------------------------------------------------------------------------------------------------
 
 
-_RELATIONS = frozenset(
-    {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE"}
-)
+_RELATIONS = frozenset({"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE"})
 
 
 def _drop(catalog: Catalog, node: Any) -> Catalog:
@@ -345,7 +355,9 @@ def _sequence(catalog: Catalog, node: Any) -> Catalog:
         parts = strings(unwrap(owned.arg).items)
         table = catalog.find(parts[-3] if len(parts) > 2 else None, parts[-2]) if len(parts) > 1 else None
         owner = (table.key, parts[-1]) if table is not None else None
-    return with_relation(catalog, Relation(*key, kind="S", rows=1, pages=1, owner=catalog.role, owned_by=owner, created_here=True))
+    return with_relation(
+        catalog, Relation(*key, kind="S", rows=1, pages=1, owner=catalog.role, owned_by=owner, created_here=True)
+    )
 
 
 def _alter_sequence(catalog: Catalog, node: Any) -> Catalog:
@@ -436,7 +448,11 @@ def _function(catalog: Catalog, node: Any) -> Catalog:
     name = qualified(node.funcname)
     schema = _schema_for(catalog, name.schema)
     given = options(node.options)
-    inputs = [p for p in (unwrap(p) for p in node.parameters) if enum_name(p, "mode") not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")]
+    inputs = [
+        p
+        for p in (unwrap(p) for p in node.parameters)
+        if enum_name(p, "mode") not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")
+    ]
     made = Function(
         schema,
         name.name,
@@ -476,7 +492,9 @@ def _set(catalog: Catalog, node: Any) -> Catalog:
     """SET search_path, ROLE, TimeZone and other settings that change what later statements mean."""
     kind = enum_name(node, "kind")
     values = [constant(a) for a in node.args]
-    name = {"timezone": "TimeZone", "session authorization": "session_authorization"}.get(node.name.lower(), node.name.lower())
+    name = {"timezone": "TimeZone", "session authorization": "session_authorization"}.get(
+        node.name.lower(), node.name.lower()
+    )
     if kind in ("VAR_SET_DEFAULT", "VAR_RESET"):
         return catalog
     if name == "search_path":

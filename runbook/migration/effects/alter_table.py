@@ -21,7 +21,7 @@ from runbook.migration.catalog import Column, Constraint, Relation
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.dropping import holders_of_column
 from runbook.migration.edit import lineage, owned_by_table
-from runbook.migration.effects import column_type, foreign_keys, indexes, partitions
+from runbook.migration.effects import column_type, foreign_keys, indexes, minors, partitions
 from runbook.migration.effects.implied import proves_not_null
 from runbook.migration.effects.lock_levels import (
     DEFAULT_LEVEL,
@@ -102,7 +102,7 @@ class _Alter:
                 spec = constraint_spec(command.definition)
                 return SRX if spec is not None and spec.kind == "f" else DEFAULT_LEVEL
             case "AT_SetRelOptions" | "AT_ResetRelOptions":
-                names = [n for n in options(command.definition.items)]
+                names = list(options(command.definition.items))
                 return max((OPTION_LEVELS.get(n, SUX) for n in names), key=STRENGTH.__getitem__, default=SUX)
             case "AT_DetachPartition":
                 return SUX if command.definition.concurrent else DEFAULT_LEVEL
@@ -242,7 +242,9 @@ class _Alter:
         if command.name in self.relation.partition_key:
             raise Failed("42P16", f"cannot drop column {command.name} named in partition key")
         pointing = [
-            (k, c) for k, c in scene.catalog.referencing.get(self.relation.key, ()) if command.name in c.referenced_columns
+            (k, c)
+            for k, c in scene.catalog.referencing.get(self.relation.key, ())
+            if command.name in c.referenced_columns
         ]
         pointing = [(k, c) for k, c in pointing if k != self.relation.key]
         holders = holders_of_column(self.relation, command.name)
@@ -256,7 +258,11 @@ class _Alter:
                 if uses_column(index, command.name):
                     scene.lock_index(member, index, AX)
             for constraint in member.constraints:
-                if constraint.kind == "f" and command.name in constraint.columns and constraint.references != member.key:
+                if (
+                    constraint.kind == "f"
+                    and command.name in constraint.columns
+                    and constraint.references != member.key
+                ):
                     foreign_keys.drop(scene, constraint)
         for sequence in owned_by_table(scene.catalog, self.relation, command.name):
             scene.lock(sequence, AX)
@@ -340,7 +346,9 @@ class _Alter:
             return
         if column.generated == "v":
             if any(c.kind == "c" and command.name in c.columns for c in self.relation.constraints):
-                raise Failed("0A000", "SET EXPRESSION is not supported for virtual generated columns with check constraints")
+                raise Failed(
+                    "0A000", "SET EXPRESSION is not supported for virtual generated columns with check constraints"
+                )
             if column.not_null:
                 self.scan()
             return
@@ -575,8 +583,9 @@ class _Alter:
                 raise Failed("42P16", f"{relation.qualified} references unlogged table {target.qualified}")
         self.rewritten[relation.key] = relation
         if scene.major >= SEQUENCES_UNLOGGED:
+            full = minors.OWNED_SEQUENCES_LOCKED.in_force(scene.catalog.server_version_num)
             for sequence in owned_by_table(scene.catalog, relation):
-                scene.lock(sequence, AX)
+                scene.lock(sequence, AX if full else RX)
 
     def set_access_method(self, command: AlterCommand) -> None:
         relation = self.relation

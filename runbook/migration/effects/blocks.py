@@ -67,6 +67,7 @@ def do_block(scene: Scene, node: Any) -> None:
 def _parse(source: str) -> Any:
     from postgast.errors import PgQueryError
     from postgast.plpgsql import parse_plpgsql
+
     from runbook.sql import quote_literal
 
     try:

@@ -106,6 +106,7 @@ def _foreign_keys(scene: Scene, member: Relation, name: str, *, same: bool) -> N
             continue
         for other in lineage(scene.catalog, target):
             scene.lock(other, AX)
+        foreign_keys.lock_target(scene, target, constraint.referenced_columns)
         if not same and constraint.validated:
             foreign_keys.verify(scene, member, target)
     for key, constraint in scene.catalog.referencing.get(member.key, ()):

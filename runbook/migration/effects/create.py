@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.migration.ast import (
+    ConstraintSpec,
     column_spec,
     constraint_spec,
     is_node,
@@ -53,7 +54,7 @@ def table(scene: Scene, node: Any) -> None:
     if node.HasField("of_typename"):
         typed = qualified(node.of_typename.names)
         scene.lock_key((scene.target(typed.schema), typed.name), AS)
-    specs = []
+    specs: list[ConstraintSpec] = []
     for element in [unwrap(e) for e in [*node.table_elts, *node.constraints]]:
         if is_node(element, "ColumnDef"):
             specs.extend(column_spec(element).constraints)
@@ -164,7 +165,9 @@ def function(scene: Scene, node: Any) -> None:
     bodies: list[Any] = []
     if node.HasField("sql_body"):
         inner = unwrap(node.sql_body)
-        bodies = [unwrap(s) for group in inner.items for s in unwrap(group).items] if is_node(inner, "List") else [inner]
+        bodies = (
+            [unwrap(s) for group in inner.items for s in unwrap(group).items] if is_node(inner, "List") else [inner]
+        )
     elif str(language).lower() == "sql" and scene.catalog.settings.get("check_function_bodies", "on") == "on":
         bodies = _parsed(_source(node))
     for body in bodies:
@@ -193,5 +196,3 @@ def statistics(scene: Scene, node: Any) -> None:
         scene.lock(scene.need(unwrap(item)), SUX)
     if any(unwrap(e).HasField("expr") for e in node.exprs) and scene.major < 14:
         raise Failed("0A000", "only simple column references are allowed in CREATE STATISTICS")
-
-

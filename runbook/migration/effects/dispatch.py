@@ -85,7 +85,11 @@ def _explain(scene: Scene, node: Any) -> None:
 
 
 def _query(scene: Scene, node: Any) -> None:
-    if is_node(node, "SelectStmt") and node.HasField("into_clause") and create.exists(scene, node.into_clause.rel, skip=False):
+    if (
+        is_node(node, "SelectStmt")
+        and node.HasField("into_clause")
+        and create.exists(scene, node.into_clause.rel, skip=False)
+    ):
         return
     queries.query(scene, node)
 
@@ -96,7 +100,11 @@ def _create_schema(scene: Scene, node: Any) -> None:
         if node.if_not_exists:
             return
         raise Failed("42P06", f"schema {name} already exists")
-    scene.catalog = replace(scene.catalog, schemas={**scene.catalog.schemas, name: Schema(name, can_create=True, can_use=True)}, search_path=(name,))
+    scene.catalog = replace(
+        scene.catalog,
+        schemas={**scene.catalog.schemas, name: Schema(name, can_create=True, can_use=True)},
+        search_path=(name,),
+    )
     for element in node.schema_elts:
         find_in(scene, unwrap(element))
 

@@ -245,5 +245,3 @@ def reassign(scene: Scene, node: Any) -> None:
     for relation in scene.catalog.relations.values():
         if relation.owner in roles and relation.kind not in ("i", "I", "t"):
             scene.lock_storage(relation, AX)
-
-

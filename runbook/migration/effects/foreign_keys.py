@@ -5,9 +5,11 @@ Source: ATAddForeignKeyConstraint, validateForeignKeyConstraint, RI_Initial_Chec
 
 from __future__ import annotations
 
+from runbook.migration.apply.tables import referenced_columns
 from runbook.migration.ast import ConstraintSpec
 from runbook.migration.catalog import Constraint, Relation
 from runbook.migration.edit import lineage
+from runbook.migration.effects import minors
 from runbook.migration.effects.scene import AS, AX, SRX, Failed, Scene, is_empty
 
 # From 16 the planner looks at the indexes of partitioned tables too. Source: get_relation_info, plancat.c.
@@ -20,16 +22,17 @@ def add(scene: Scene, relation: Relation, spec: ConstraintSpec, *, check: bool, 
     ``all_null``: the column is new and null everywhere, so that no row of the target is looked up.
     """
     assert spec.references is not None
-    target = relation if spec.references.name == relation.name and spec.references.schema in (None, relation.schema) else None
+    target = (
+        relation
+        if spec.references.name == relation.name and spec.references.schema in (None, relation.schema)
+        else None
+    )
     if target is None:
         target = scene.find(spec.references.schema, spec.references.name)
     if target is None:
-        raise Failed(
-            "42P01", f"relation {spec.references} does not exist", certain=not scene.catalog.truncated
-        )
+        raise Failed("42P01", f"relation {spec.references} does not exist", certain=not scene.catalog.truncated)
     _must_be_unique(scene, target, spec)
-    for member in lineage(scene.catalog, target):
-        scene.lock(member, SRX)
+    lock_target(scene, target, referenced_columns(scene.catalog, spec, target))
     if spec.period:
         if check:
             for member in lineage(scene.catalog, relation):
@@ -39,6 +42,26 @@ def add(scene: Scene, relation: Relation, spec: ConstraintSpec, *, check: bool, 
         verify(scene, relation, target, all_null=all_null)
         if not all_null:
             scene.depends_on_data("23503", f"every value must exist in {target.qualified}")
+
+
+def lock_target(scene: Scene, target: Relation, columns: tuple[str, ...]) -> None:
+    """The table that a new foreign key points to, its partitions, and from some minor on the index that serves it."""
+    keeps_index = minors.REFERENCED_INDEX_KEPT.in_force(scene.catalog.server_version_num)
+    for member in lineage(scene.catalog, target):
+        scene.lock(member, SRX)
+        if keeps_index:
+            lock_referenced_index(scene, member, columns)
+
+
+def lock_referenced_index(scene: Scene, target: Relation, columns: tuple[str, ...]) -> None:
+    """The unique index over the columns that a foreign key points to."""
+    for index in target.indexes:
+        if index.unique and not index.has_predicate and set(index.columns) == set(columns):
+            scene.lock_index(target, index, AS)
+            return
+    exclusion = next((i for i in target.indexes if set(i.columns) == set(columns)), None)
+    if exclusion is not None:
+        scene.lock_index(target, exclusion, AS)
 
 
 def _must_be_unique(scene: Scene, target: Relation, spec: ConstraintSpec) -> None:
@@ -57,7 +80,9 @@ def _must_be_unique(scene: Scene, target: Relation, spec: ConstraintSpec) -> Non
         raise Failed("42703", f"column {missing[0]} referenced in foreign key constraint does not exist")
     unique = [i for i in target.indexes if i.unique and i.valid and not i.has_predicate and not i.has_expressions]
     if not spec.period and not any(set(i.columns) == set(columns) for i in unique):
-        raise Failed("42830", f"there is no unique constraint matching given keys for referenced table {target.qualified}")
+        raise Failed(
+            "42830", f"there is no unique constraint matching given keys for referenced table {target.qualified}"
+        )
 
 
 def verify(scene: Scene, relation: Relation, target: Relation, *, all_null: bool = False) -> None:
@@ -90,7 +115,9 @@ def drop(scene: Scene, constraint: Constraint) -> None:
         scene.lock_key(constraint.references, AX)
 
 
-def drop_pointing(scene: Scene, relation: Relation, columns: set[str] | None = None) -> list[tuple[Relation, Constraint]]:
+def drop_pointing(
+    scene: Scene, relation: Relation, columns: set[str] | None = None
+) -> list[tuple[Relation, Constraint]]:
     """Foreign keys of other tables to this one (to some columns of it), locked as their dropping would."""
     found = []
     for key, constraint in scene.catalog.referencing.get(relation.key, ()):

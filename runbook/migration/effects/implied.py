@@ -175,7 +175,9 @@ def _ordered(low: Any, high: Any) -> bool:
     if isinstance(low, int) and isinstance(high, int):
         return low <= high
     if isinstance(low, str) and isinstance(high, str):
-        return low == high or (low[:1].isdigit() and high[:1].isdigit() and low[:10] <= high[:10] and _is_date(low, high))
+        return low == high or (
+            low[:1].isdigit() and high[:1].isdigit() and low[:10] <= high[:10] and _is_date(low, high)
+        )
     return False
 
 

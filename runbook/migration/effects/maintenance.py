@@ -7,7 +7,7 @@ from typing import Any
 from runbook.migration.ast import enum_name, options, unwrap
 from runbook.migration.catalog import Relation
 from runbook.migration.edit import lineage, owned_by_table
-from runbook.migration.effects.queries import PLANS_PARTITIONED_INDEXES
+from runbook.migration.effects.foreign_keys import PLANS_PARTITIONED_INDEXES
 from runbook.migration.effects.scene import AS, AX, RX, SUX, SYSTEM_SCHEMAS, Failed, Scene, X, is_empty
 from runbook.migration.result import LOCK_MODES
 
@@ -144,7 +144,9 @@ def refresh(scene: Scene, node: Any) -> None:
     if node.concurrent:
         unique = [i for i in view.indexes if i.unique and i.valid and not i.has_predicate and not i.has_expressions]
         if not unique and not scene.catalog.is_assumed:
-            raise Failed("55000", f"{view.qualified} has no unique index without a predicate to refresh it concurrently")
+            raise Failed(
+                "55000", f"{view.qualified} has no unique index without a predicate to refresh it concurrently"
+            )
         scene.lock(view, X)
         scene.lock_indexes(view, RX)
         scene.scan(view)

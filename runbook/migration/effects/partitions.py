@@ -12,12 +12,11 @@ from runbook.migration.apply.tables import same_index
 from runbook.migration.ast import AlterCommand
 from runbook.migration.catalog import Relation
 from runbook.migration.edit import lineage
-from runbook.migration.effects import foreign_keys
+from runbook.migration.effects import foreign_keys, minors
 from runbook.migration.effects.implied import outside_bound, within_bound
 from runbook.migration.effects.scene import AS, AX, SRX, SUX, Failed, Scene
 
 DETACH_LOCKS_PARTITION_FULLY = 14
-REFERENCING_LOCKED = 15  # 15.3: cloning the foreign keys that point to the parent locks their tables in full
 
 
 def attach(scene: Scene, parent: Relation, command: Any) -> None:
@@ -65,17 +64,27 @@ def scan_default(scene: Scene, parent: Relation, bound: Any) -> None:
 
 def inherit_indexes(scene: Scene, parent: Relation, child: Relation, *, build: bool) -> None:
     """Each index of the parent gets one on the partition; and so do the foreign keys that point to the parent."""
+    locks_index = minors.PARENT_INDEX_LOCKED.in_force(scene.catalog.server_version_num)
     for index in parent.indexes:
-        scene.lock_index(parent, index, SUX)
+        if locks_index:
+            scene.lock_index(parent, index, SUX)
         if build and not any(same_index(i, index) for i in child.indexes):
             for member in [m for m in lineage(scene.catalog, child) if m.kind == "r"]:
                 made = partition_index(scene.catalog, member, index, parent)
                 scene.scan(member)
                 scene.build(member, made.name)
-    for key, _ in scene.catalog.referencing.get(parent.key, ()):
+    _pointing(scene, parent, child)
+
+
+def _pointing(scene: Scene, parent: Relation, child: Relation | None) -> None:
+    """Foreign keys that point to the parent are made for the partition as well."""
+    version = scene.catalog.server_version_num
+    for key, constraint in scene.catalog.referencing.get(parent.key, ()):
         other = scene.catalog.relations.get(key)
         if other is not None:
-            scene.lock(other, SRX if scene.major >= REFERENCING_LOCKED else AS)
+            scene.lock(other, SRX if minors.REFERENCING_LOCKED.in_force(version) else AS)
+            if child is not None and minors.REFERENCED_INDEX_KEPT.in_force(version):
+                foreign_keys.lock_referenced_index(scene, child, constraint.referenced_columns)
 
 
 def new_partition(scene: Scene, parent: Relation, bound: Any) -> None:
@@ -84,17 +93,14 @@ def new_partition(scene: Scene, parent: Relation, bound: Any) -> None:
         raise Failed("42809", f"{parent.qualified} is not partitioned")
     scene.lock(parent, AX)
     scan_default(scene, parent, bound)
-    for index in parent.indexes:
-        scene.lock_index(parent, index, SUX)
-    for key, _ in scene.catalog.referencing.get(parent.key, ()):
-        other = scene.catalog.relations.get(key)
-        if other is not None:
-            scene.lock(other, SRX if scene.major >= REFERENCING_LOCKED else AS)
+    if minors.PARENT_INDEX_LOCKED.in_force(scene.catalog.server_version_num):
+        for index in parent.indexes:
+            scene.lock_index(parent, index, SUX)
+    _pointing(scene, parent, None)
     for constraint in parent.constraints:
         target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
         if constraint.kind == "f" and target is not None:
-            for member in lineage(scene.catalog, target):
-                scene.lock(member, SRX)
+            foreign_keys.lock_target(scene, target, constraint.referenced_columns)
 
 
 def detach(scene: Scene, parent: Relation, command: AlterCommand) -> None:

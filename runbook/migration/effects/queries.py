@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from runbook.migration.apply.tables import columns_in
 from runbook.migration.ast import (
     Name,
     constant,
@@ -45,7 +44,11 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
         if relation is None:
             continue
         mode = _MODES[use.use]
-        if use.use == "read" and locked_rows is not None and (not locked_rows or (use.alias or use.name.name) in locked_rows):
+        if (
+            use.use == "read"
+            and locked_rows is not None
+            and (not locked_rows or (use.alias or use.name.name) in locked_rows)
+        ):
             mode = RS
         _use(scene, relation, mode, only=use.only, indexes=planned and use.use != "insert")
         if planned and executed and use.use == "read" and _reads_all(relation, node):
@@ -122,7 +125,9 @@ def finds_by_index(relation: Relation, condition: Any) -> bool:
             stack.extend(unwrap(a) for a in part.args)
         elif is_node(part, "A_Expr") and strings(part.name)[-1] in ("=", "<", ">", "<=", ">="):
             sides = [unwrap(part.lexpr), unwrap(part.rexpr)]
-            if any(is_node(s, "ColumnRef") and strings(s.fields)[-1:] and strings(s.fields)[-1] in first for s in sides):
+            if any(
+                is_node(s, "ColumnRef") and strings(s.fields)[-1:] and strings(s.fields)[-1] in first for s in sides
+            ):
                 return True
         elif is_node(part, "SubLink") and part.HasField("testexpr"):
             column = unwrap(part.testexpr)
@@ -275,5 +280,3 @@ def copy(scene: Scene, node: Any) -> None:
     for constraint in relation.constraints:
         if constraint.kind == "f" and constraint.enforced and set(constraint.columns) & written:
             _look_up(scene, relation, constraint)
-
-

@@ -227,7 +227,6 @@ def is_empty(relation: Relation) -> bool:
     return relation.pages == 0 and (relation.rows == 0 or (relation.rows == -1 and analysed))
 
 
-
 def has_toast(relation: Relation) -> bool:
     """Whether the relation has a TOAST table: as read, else deduced from its columns."""
     if relation.has_toast is not None:

@@ -1,0 +1,257 @@
+"""effects x this server's state: whom each statement waits for, who waits behind it, how long, and whether it fails.
+
+Pure: ``forecast`` takes no connection, and follows the migration statement by statement. What a lock costs is decided by
+its mode, by how long it is held (to the end of the transaction) and by who uses the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from runbook.migration.apply import apply
+from runbook.migration.ast import enum_name, is_node
+from runbook.migration.catalog import Catalog, RelationKey
+from runbook.migration.conflicts import STRENGTH, blocks_reads, blocks_writes, conflicts
+from runbook.migration.edit import replace_keeping
+from runbook.migration.effects import Effects, effects
+from runbook.migration.hazards import Context, added_labels, hazards, uses_label
+from runbook.migration.model import Migration, MigrationFile, Statement
+from runbook.migration.result import (
+    Blocks,
+    Fails,
+    FileForecast,
+    Forecast,
+    RelationLock,
+    StatementForecast,
+    Summary,
+    WaitsFor,
+)
+from runbook.migration.severity import severity
+from runbook.migration.timing import DEFAULT, Throughput, seconds_of
+from runbook.migration.versions import needed_version
+from runbook.sql import quote_qualified
+
+__all__ = ["HeldLock", "Throughput", "forecast"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """A relation lock that another session has now. ``pid`` 0: a prepared transaction. ``relation``: schema.name, quoted."""
+
+    pid: int
+    backend_start: datetime | None
+    relation: str
+    mode: str
+    age_s: float | None = None  # of its transaction
+    state: str | None = None
+    query: str | None = None
+    application_name: str | None = None
+
+
+def forecast(
+    migration: Migration,
+    catalog: Catalog,
+    *,
+    activity: Sequence[HeldLock] = (),
+    measured: Throughput | None = None,
+) -> Forecast:
+    """What each statement of ``migration`` will do to the server that ``catalog`` describes.
+
+    ``activity``: the relation locks that its sessions hold now; ``measured``: a throughput measured on that server, in
+    place of the defaults. With an assumed catalog tables are taken to be large and busy, and every basis says so.
+    Files that undo a migration (``is_down``) are left out.
+    """
+    walk = _Walk(catalog, migration.runner, activity, measured or DEFAULT)
+    files = tuple(walk.file(f) for f in migration.files if not f.is_down)
+    found = [s.severity for f in files for s in f.statements]
+    return Forecast(
+        server_version_num=catalog.server_version_num,
+        basis=catalog.basis,
+        files=files,
+        summary=Summary(found.count("danger"), found.count("warning"), found.count("notice")),
+    )
+
+
+@dataclass
+class _Transaction:
+    """What an open transaction has done so far. ``before``: the catalog to return to on ROLLBACK."""
+
+    before: Catalog
+    held: dict[RelationKey, RelationLock] = field(default_factory=dict)
+    since: dict[RelationKey, int] = field(default_factory=dict)
+    labels: dict[str, RelationKey] = field(default_factory=dict)
+    local: bool = False
+    failed: bool = False
+
+
+class _Walk:
+    """Follows a migration: the catalog after each statement, the open transaction, what is uncertain."""
+
+    def __init__(self, catalog: Catalog, runner: str, activity: Sequence[HeldLock], throughput: Throughput) -> None:
+        self.runner = runner
+        self.catalog = catalog
+        self.throughput = throughput
+        self.by_relation: dict[str, list[HeldLock]] = {}
+        for lock in activity:
+            self.by_relation.setdefault(lock.relation, []).append(lock)
+        self.transaction: _Transaction | None = None
+        self.unsure = False
+
+    def file(self, file: MigrationFile) -> FileForecast:
+        if file.transaction_mode != "all_files":
+            self._end(keep=True)
+        told = tuple(self.statement(s, file) for s in file.statements)
+        if file.transaction_mode != "all_files":
+            self._end(keep=True)
+        return FileForecast(file.path, self.runner, file.transaction_mode, told)
+
+    def statement(self, statement: Statement, file: MigrationFile) -> StatementForecast:
+        inside = statement.in_transaction and statement.kind not in ("BEGIN", "START TRANSACTION")
+        if not inside:
+            self._end(keep=True)
+        elif self.transaction is None:
+            self.transaction = _Transaction(self.catalog)
+        found = effects(statement, self.catalog)
+        after = apply(self.catalog, statement) if not _certain(found.fails) else self.catalog
+        transaction = self.transaction
+        fails = self._fails(statement, found, inside)
+        seconds = seconds_of(found, self.catalog, self.throughput)
+        context = Context(
+            statement=statement,
+            effects=found,
+            before=self.catalog,
+            after=after,
+            seconds=seconds,
+            fails=fails,
+            in_transaction=inside,
+            held=dict(transaction.held) if transaction is not None else {},
+            held_since=dict(transaction.since) if transaction is not None else {},
+            transaction_mode=file.transaction_mode,
+        )
+        waits = self._waits(found)
+        risks = hazards(context)
+        told = StatementForecast(
+            index=statement.index,
+            line=statement.line,
+            sql=statement.sql,
+            kind=statement.kind,
+            locks=found.locks,
+            rewrites=found.rewrites,
+            scans=found.scans,
+            index_builds=found.index_builds,
+            transaction=found.transaction,
+            min_server_version=needed_version(statement, self.catalog),
+            blocks=_blocks(found, self.catalog),
+            waits_for=waits,
+            seconds=seconds if found.modes or found.work else None,
+            fails=fails,
+            severity=severity(context, waits, risks),
+            hazards=risks,
+            confidence=found.confidence,
+            opaque_because=found.opaque_because,
+        )
+        self._step(statement, found, after)
+        return told
+
+    def _fails(self, statement: Statement, found: Effects, inside: bool) -> Fails | None:
+        if found.transaction == "forbidden" and inside:
+            because = f"{statement.kind} cannot run inside a transaction block"
+            return Fails("25001", because, certain=True)
+        label = self._label_used_early(statement)
+        if label is not None:
+            because = f"the enum value {label} was added in this transaction and cannot be used before it commits"
+            return Fails("55P04", because, certain=True)
+        if found.fails is not None and found.fails.certain and self.unsure:
+            return replace(found.fails, certain=False)
+        return found.fails
+
+    def _label_used_early(self, statement: Statement) -> str | None:
+        if self.transaction is None or statement.node is None or is_node(statement.node, "AlterEnumStmt"):
+            return None
+        for label, kind in self.transaction.labels.items():
+            if uses_label(statement.node, label, kind, self.catalog):
+                return label
+        return None
+
+    def _waits(self, found: Effects) -> tuple[WaitsFor, ...]:
+        """Sessions whose locks conflict with a lock of this statement, the oldest transaction first."""
+        waits: dict[tuple[int, datetime | None, str], WaitsFor] = {}
+        for lock in found.locks:
+            for other in self.by_relation.get(lock.relation, ()) if lock.pre_existing else ():
+                if conflicts(lock.mode, other.mode):
+                    key = (other.pid, other.backend_start, other.relation)
+                    known = waits.get(key)
+                    if known is None or STRENGTH.get(other.mode, 0) > STRENGTH.get(known.mode, 0):
+                        waits[key] = WaitsFor(
+                            other.pid, other.backend_start, other.relation, other.mode, other.age_s, other.state,
+                            other.query, other.application_name,
+                        )  # fmt: skip
+        return tuple(sorted(waits.values(), key=lambda w: -(w.age_s or 0.0)))
+
+    def _step(self, statement: Statement, found: Effects, after: Catalog) -> None:
+        """The world after the statement."""
+        before, self.catalog = self.catalog, after
+        if found.confidence == "opaque":
+            self.unsure = True
+        transaction = self.transaction
+        if transaction is not None:
+            for lock, (key, mode) in zip(_by_key(found), found.modes, strict=True):
+                held = transaction.held.get(key)
+                if lock.pre_existing and (held is None or STRENGTH[mode] > STRENGTH[held.mode]):
+                    transaction.held[key] = lock
+                    transaction.since.setdefault(key, statement.index)
+            transaction.labels.update(added_labels(statement, before))
+        node = statement.node
+        if is_node(node, "VariableSetStmt") and node.is_local and transaction is not None:
+            transaction.local = True
+        if is_node(node, "TransactionStmt"):
+            kind = enum_name(node, "kind")
+            if kind in ("TRANS_STMT_COMMIT", "TRANS_STMT_PREPARE"):
+                self._end(keep=True)
+            elif kind == "TRANS_STMT_ROLLBACK":
+                self._end(keep=False)
+            elif kind in ("TRANS_STMT_BEGIN", "TRANS_STMT_START") and self.transaction is None:
+                self.transaction = _Transaction(self.catalog)
+
+    def _end(self, *, keep: bool) -> None:
+        """The transaction is over: its SET LOCALs end, and with ROLLBACK all that it did."""
+        transaction, self.transaction = self.transaction, None
+        if transaction is None:
+            return
+        if not keep:
+            self.catalog = transaction.before
+        elif transaction.local:
+            was = transaction.before
+            self.catalog = replace_keeping(
+                self.catalog, search_path=was.search_path, role=was.role, settings=was.settings, timezone=was.timezone
+            )
+
+
+def _certain(fails: Fails | None) -> bool:
+    return fails is not None and fails.certain
+
+
+def _by_key(found: Effects) -> list[RelationLock]:
+    """The locks in the order of ``found.modes``."""
+    named = {lock.relation: lock for lock in found.locks}
+    return [named[quote_qualified(*key)] for key, _ in found.modes]
+
+
+def _blocks(found: Effects, catalog: Catalog) -> Blocks:
+    """The tables whose users wait: a locked index keeps every query on its table from being planned."""
+    reads: set[str] = set()
+    writes: set[str] = set()
+    new = {lock.relation for lock in found.locks if not lock.pre_existing}
+    for key, mode in found.modes:
+        relation = catalog.relations.get(key)
+        table = relation.of if relation is not None and relation.of is not None else key
+        name = quote_qualified(*table)
+        if key[0] == "pg_toast" or quote_qualified(*key) in new or name in new:
+            continue
+        if blocks_reads(mode):
+            reads.add(name)
+        if blocks_writes(mode):
+            writes.add(name)
+    return Blocks(tuple(sorted(reads)), tuple(sorted(writes)))
