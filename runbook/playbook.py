@@ -340,7 +340,7 @@ def _template_line(error: BaseException) -> int:
 # -- sections and SQL blocks --------------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$", re.M | re.S)
-_PLACEHOLDER = re.compile(r"<([a-z_ ]+): unknown>")
+_PLACEHOLDER = re.compile(r"<([a-z_0-9 ]+): unknown>")
 _ATTRIBUTE = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')
 
 

@@ -208,7 +208,7 @@ def _not_so(playbook: Playbook, item: Evidence, book: FactBook) -> str:
 
 
 def _other_sqlstate(playbook: Playbook, book: FactBook) -> str | None:
-    """Why the error at hand is not this cause's error, or None. A cause without SQLSTATEs can come with any."""
+    """Why the error at hand is not this cause's, or None. A cause without SQLSTATEs can come with any."""
     sqlstate = book.get("error.sqlstate", "")
     if not sqlstate or not playbook.sqlstates or sqlstate in playbook.sqlstates:
         return None
@@ -239,9 +239,9 @@ def _conclusion(book: FactBook, suspects: list[Cause]) -> Conclusion:
     )
     if suspects:
         return "causes"
-    if trouble:
-        return "not_in_catalogue"
     looked = any(book.get(f"{side}.reachable", False) for side in ("production", "local"))
+    if trouble and (looked or book.get("error.given", False)):
+        return "not_in_catalogue"
     return "nothing_wrong" if looked else "not_enough_seen"
 
 

@@ -105,7 +105,7 @@ def prepare(case: Case) -> Case:
     return replace(
         case,
         failing=failing,
-        forecast=forecast(migration, production or assumed, held=held),
+        forecast=forecast(migration, production or assumed, activity=held),
         forecast_local=forecast(migration, local) if local is not None else None,
     )
 

@@ -19,6 +19,9 @@ from runbook.triage.waits import PREPARED, Blocker, Wait, Waits, kind_of, label,
 OLD_TRANSACTION_S = 5.0
 """A transaction younger than this is ordinary traffic: a migration would wait for it unnoticed."""
 
+HELD_ON_S = 0.5
+"""After a timeout, whoever holds the lock for longer than a moment is worth naming."""
+
 _STEP = ("locks", "Blocking locks")
 
 
@@ -33,10 +36,11 @@ def examine(case: Case) -> Step:
     waits = Waits.of(side)
     migrators = find_migrators(case, waits)
     migrator = migrators[0] if migrators else None
+    running = {m.session.pid for m in migrators}
     blocker = _blocker_now(waits, migrator) or _would_block(case, side, waits, migrator)
     _state_waits(facts, waits, side)
     _state_migration(facts, case, side, waits, migrator, len(migrators))
-    _state_blocker(facts, waits, migrator, blocker, side)
+    _state_blocker(facts, waits, migrator, blocker, side, running)
     _state_queue(facts, waits, migrator)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
@@ -94,9 +98,13 @@ def _state_migration(
 
 
 def _state_blocker(
-    facts: Facts, waits: Waits, migrator: Migrator | None, blocker: Blocker | None, side: SideCase
+    facts: Facts, waits: Waits, migrator: Migrator | None, blocker: Blocker | None, side: SideCase, running: set[int]
 ) -> None:
-    if blocker is None:
+    if blocker is None and migrator is None and waits.hidden and waits.waits:
+        role = side.identity.role if side.identity else "our role"
+        reason = f"which session is the migration is hidden: {GRANT_FOR_SESSIONS.format(role=role)}"
+        facts.unknown_all([f"locks.{n}" for n in ("blocker", "blocker_kind", "blocker_is_now", "chain_depth")], reason)
+    elif blocker is None:
         facts.know("locks.blocker_kind", "none", "nobody stands in the migration's way")
         facts.know("locks.blocker_is_now", False, "the migration waits behind nobody")
         facts.know("locks.chain_depth", 0, "the migration waits behind nobody")
@@ -110,7 +118,7 @@ def _state_blocker(
             facts.know("locks.blocker_kind", blocker.kind, because, readings="production/blocking production/locks")
         facts.know("locks.blocker_is_now", blocker.now, because)
         facts.know("locks.chain_depth", blocker.depth, because)
-        facts.know("locks.blocker", _blocker_fact(blocker), because)
+        facts.know("locks.blocker", _blocker_fact(blocker, running), because)
     involved = {blocker.session.pid} if blocker and blocker.session else set()
     involved |= {migrator.session.pid} if migrator else set()
     others = []
@@ -195,6 +203,8 @@ def _would_block(case: Case, side: SideCase, waits: Waits, migrator: Migrator | 
     if not wanted:
         return None
     own = migrator.session.pid if migrator else -1
+    gave_up = case.error is not None and case.error.timeout in ("lock", "statement")
+    threshold = HELD_ON_S if gave_up else OLD_TRANSACTION_S
     best: Blocker | None = None
     for lock in waits.locks:
         if not lock.granted or lock.locktype != "relation" or lock.qualified is None or lock.pid == own:
@@ -202,7 +212,7 @@ def _would_block(case: Case, side: SideCase, waits: Waits, migrator: Migrator | 
         modes = wanted.get(lock.qualified, ())
         if not any(conflicts(mode, lock.mode) for mode in modes):
             continue
-        candidate = _holder(waits, lock.pid, lock.qualified, lock.mode)
+        candidate = _holder(waits, lock.pid, lock.qualified, lock.mode, threshold)
         if candidate is not None and (best is None or _age(candidate) > _age(best)):
             best = candidate
     for row in waits.prepared:
@@ -238,11 +248,11 @@ def _locks_of_error(case: Case) -> dict[str, set[str]]:
     return {found.qualified: {"AccessExclusiveLock"}} if found else {}
 
 
-def _holder(waits: Waits, pid: int | None, relation: str, mode: str) -> Blocker | None:
+def _holder(waits: Waits, pid: int | None, relation: str, mode: str, old_s: float) -> Blocker | None:
     if pid is None:
         return None
     session = waits.sessions.get(pid)
-    if session is None or session.ours or (session.xact_age_s or 0.0) < OLD_TRANSACTION_S:
+    if session is None or session.ours or (session.xact_age_s or 0.0) < old_s:
         return None
     return Blocker(kind_of(session), False, relation, (mode,), session)
 
@@ -288,8 +298,9 @@ def wait_fact(wait: Wait, *, is_migration: bool = False) -> dict[str, Any]:
     }
 
 
-def _blocker_fact(blocker: Blocker) -> dict[str, Any]:
-    base = session_fact(blocker.session) if blocker.session else _prepared_fact(blocker.prepared)
+def _blocker_fact(blocker: Blocker, running: set[int]) -> dict[str, Any]:
+    ours = blocker.session is not None and blocker.session.pid in running
+    base = session_fact(blocker.session, is_migration=ours) if blocker.session else _prepared_fact(blocker.prepared)
     return {
         **base,
         "holds": list(blocker.holds),
