@@ -392,7 +392,8 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         "missing",
         "list",
         "rights the statements need and the role lacks: [{kind, object, privilege, sql, grant_sql, file, line, owner}]; kind: "
-        "owner, schema_create, schema_usage, table, sequence, references, database, extension, superuser, membership, other",
+        "owner, schema_create, schema_usage, table, sequence, references, database, extension, superuser, membership, "
+        "other",
         [
             {
                 "kind": "owner",
@@ -414,7 +415,8 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         "schema",
         "already_there",
         "list",
-        "objects the migration creates that production has already: [{kind, name, relation, same_on_local, valid, sql, file, line}]",
+        "objects the migration creates that production has already: "
+        "[{kind, name, relation, same_on_local, valid, optional, sql, file, line}]",
         [
             {
                 "kind": "column",
@@ -432,7 +434,8 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         "schema",
         "not_there",
         "list",
-        "objects the migration uses that production lacks: [{kind, name, relation, on_local, elsewhere, similar, sql, file, line}]; "
+        "objects the migration uses that production lacks: "
+        "[{kind, name, relation, on_local, elsewhere, similar, sql, file, line}]; "
         "elsewhere: schemas that have it, similar: names that differ only in case",
         [
             {
