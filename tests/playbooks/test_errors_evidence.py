@@ -22,6 +22,7 @@ _NO_OBJECT = {
     "error_index_valid": False,
     "error_index_exists": False,
     "error_column_dropped_by_migration": False,
+    "missing_extensions": [],
 }
 
 
@@ -88,6 +89,7 @@ NEWER = {
     "sql": "CREATE UNIQUE INDEX ...",
 }
 OLD_PRODUCTION = {"major": 14, "version": "14.11", "version_num": 140011}
+TYPO = {"unparsed": [{"file": "0007_add_note.sql", "line": 1, "message": 'syntax error at or near "TABEL"'}]}
 DIRTY = {"found": True, "dirty": True, "dirty_version": "42", "tool": "golang-migrate", "table": "schema_migrations"}
 DROPPED = {"drops_columns": [{"relation": "public.orders", "column": "coupon", "renamed_to": ""}]}
 UNIQUE_BUILD = {
@@ -121,20 +123,26 @@ CASES = (
     ),
     Case(
         "a typo in one statement while another one needs a newer server",
-        None,
+        "plain-sql-error",
         failed(
             "42601",
             'syntax error at or near "TABEL"',
             error={"token": "TABEL"},
             production=OLD_PRODUCTION,
-            migration={"needs_newer": [NEWER | {"line": 9}]},
+            migration={"needs_newer": [NEWER | {"line": 9}]} | TYPO,
         ),
         never=("needs-newer-major",),
     ),
     Case(
         "a typo where production is older, and nothing needs the newer one",
-        None,
-        failed("42601", 'syntax error at or near "TABEL"', error={"token": "TABEL"}, production=OLD_PRODUCTION),
+        "plain-sql-error",
+        failed(
+            "42601",
+            'syntax error at or near "TABEL"',
+            error={"token": "TABEL"},
+            production=OLD_PRODUCTION,
+            migration=TYPO,
+        ),
         never=("needs-newer-major",),
     ),
     Case(
@@ -280,7 +288,7 @@ CASES = (
     ),
     Case(
         "USAGE that is missing on the schema",
-        None,
+        "no-usage-on-schema",
         failed(
             "42501",
             "permission denied for schema app",
@@ -472,7 +480,7 @@ CASES = (
     Case("the same, before anything ran", "missing-object", incident(schema={"not_there": [thing("table", "orders")]})),
     Case(
         "a table in another schema",
-        None,
+        "search-path-difference",
         failed(
             "42P01",
             'relation "orders" does not exist',
@@ -563,6 +571,98 @@ CASES = (
             migration={"needs_newer": [NEWER | {"kind": "setting", "feature": "transaction_timeout"}]},
         ),
         never=("needs-newer-major", "missing-object"),
+    ),
+    Case(
+        "no schema of the search path exists",
+        "search-path-difference",
+        text_only("3F000", "no schema has been selected to create in"),
+    ),
+    Case(
+        "a name that neither side has",
+        "plain-sql-error",
+        failed("42P01", 'relation "ordres" does not exist', error={"relation": "ordres"}),
+    ),
+    Case(
+        "the echo of an earlier error",
+        "transaction-already-aborted",
+        text_only("25P02", "current transaction is aborted, commands ignored until end of transaction block"),
+    ),
+    Case(
+        "a primary that is read-only by a setting",
+        "read-only-default",
+        failed(
+            "25006",
+            "cannot execute ALTER TABLE in a read-only transaction",
+            production={"read_only_default": True, "read_only_source": "database shop"},
+        ),
+        never=("connected-to-standby",),
+    ),
+    Case(
+        "a standby",
+        "connected-to-standby",
+        failed("25006", "cannot execute ALTER TABLE in a read-only transaction", production={"is_standby": True}),
+        never=("read-only-default",),
+    ),
+    Case("a deadlock", "deadlock", text_only("40P01", "deadlock detected")),
+    Case(
+        "a cancel that came at no fixed time",
+        "cancelled-by-other-session",
+        failed(
+            "57014",
+            "canceling statement due to user request",
+            error={"timeout": "user_request"},
+            answer={"elapsed_matches_timeout": "no"},
+        ),
+    ),
+    Case(
+        "a port where nothing listens",
+        "server-unreachable",
+        text_only("", "connection refused", refusal="refused", is_connection=True),
+    ),
+    Case(
+        "a production that nobody reaches, and no error given",
+        "server-unreachable",
+        incident(
+            servers=False,
+            production={
+                "given": True,
+                "reachable": False,
+                "refusal": "timed_out",
+                "refusal_message": "timeout expired",
+                "host": "db",
+                "port": 5432,
+            },
+        ),
+    ),
+    Case(
+        "a wrong password",
+        "authentication-failed",
+        text_only("", "password authentication failed", refusal="wrong_password", is_connection=True),
+    ),
+    Case(
+        "a server that starts up",
+        "server-not-accepting-connections",
+        text_only("57P03", "the database system is starting up", refusal="starting_up", is_connection=True),
+    ),
+    Case(
+        "a server that demands TLS",
+        "ssl-mismatch",
+        text_only("", "SSL is required", refusal="tls_required", is_connection=True),
+    ),
+    Case(
+        "an ordinary error while we cannot reach production ourselves",
+        "not-object-owner",
+        incident(
+            servers=False,
+            production={
+                "given": True,
+                "reachable": False,
+                "refusal": "timed_out",
+                "refusal_message": "timeout expired",
+            },
+            error={"sqlstate": "42501", "message": "must be owner of table t", "privilege_problem": "owner"},
+        ),
+        never=("server-unreachable",),
     ),
     Case("an error that no playbook explains", None, failed("22012", "division by zero")),
     Case("a healthy pair", None, incident()),
