@@ -1,7 +1,7 @@
 """effects x this server's state: whom each statement waits for, who waits behind it, how long, and whether it fails.
 
-Pure: ``forecast`` takes no connection, and follows the migration statement by statement. What a lock costs is decided by
-its mode, by how long it is held (to the end of the transaction) and by who uses the table.
+Pure: ``forecast`` takes no connection, and follows the migration statement by statement. What a lock costs is decided
+by its mode, by how long it is held (to the end of the transaction) and by who uses the table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ __all__ = ["HeldLock", "Throughput", "forecast"]
 
 @dataclass(frozen=True, slots=True)
 class HeldLock:
-    """A relation lock that another session has now. ``pid`` 0: a prepared transaction. ``relation``: schema.name, quoted."""
+    """A relation lock that another session has now.
+
+    ``pid`` 0: a prepared transaction. ``relation``: schema.name, quoted.
+    """
 
     pid: int
     backend_start: datetime | None

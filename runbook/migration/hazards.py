@@ -336,15 +336,11 @@ def _removed(context: Context) -> Iterator[Hazard]:
                 )
         elif command.type == "AT_AddColumn":
             spec = column_spec(command.definition)
-            if (
-                spec.not_null
-                and spec.default is None
-                and not any(c.kind in ("identity", "generated") for c in spec.constraints)
-            ):
-                if spec.type is None or not spec.type.is_serial:
-                    yield _hazard(
-                        context, "old-code-omits-new-column", f"code that runs now inserts no value for {spec.name}"
-                    )
+            serial = spec.type is not None and spec.type.is_serial
+            filled = serial or spec.default is not None or spec.constraint("identity") or spec.constraint("generated")
+            if spec.not_null and not filled:
+                because = f"code that runs now inserts no value for {spec.name}"
+                yield _hazard(context, "old-code-omits-new-column", because)
         elif command.type == "AT_SetNotNull":
             column = relation.column(command.name) if relation is not None else None
             if column is not None and not column.has_default and not column.not_null:
@@ -368,7 +364,7 @@ def _replica_identity(context: Context) -> Iterator[Hazard]:
     had_key = any(i.primary or i.replica_identity for i in relation.indexes)
     if had_key and not has_key:
         published = ", ".join(relation.publications[:2])
-        because = f"{relation.qualified} is published by {published} and is left without replica identity: UPDATE and DELETE will fail"
+        because = f"{relation.qualified} is published by {published}: without replica identity UPDATE and DELETE fail"
         yield _hazard(context, "publication-needs-replica-identity", because)
 
 
@@ -394,7 +390,8 @@ def _no_lock_timeout(context: Context) -> Iterator[Hazard]:
             continue
         busy = (relation.writes_per_s or 0.0) >= 1 or (relation.index_scans or 0) + (relation.seq_scans or 0) > 10_000
         if context.before.is_assumed or (context.big(key) and busy):
-            because = f"no lock_timeout is set: while it waits for {quote_qualified(*key)}, every new query on it waits behind"
+            name = quote_qualified(*key)
+            because = f"no lock_timeout is set: while it waits for {name}, every new query on it waits behind"
             yield _hazard(context, "lock-queue-behind-waiting-ddl", because)
             return
 
@@ -443,7 +440,10 @@ def added_labels(statement: Statement, before: Catalog) -> dict[str, RelationKey
 
 
 def uses_label(node: Any, label: str, kind: RelationKey, catalog: Catalog) -> bool:
-    """Whether a statement mentions an enum value where its type is in play: in a cast, or over a table with such a column."""
+    """Whether a statement mentions an enum value where its type is in play:
+
+    in a cast, or over a table with such a column.
+    """
     if not any(is_node(n, "A_Const") and constant(n) == label for n in walk(node)):
         return False
     if any(t.name == kind[1] for t in types_used(node)):

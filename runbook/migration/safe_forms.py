@@ -1,7 +1,8 @@
-"""A hazardous statement -> the safe sequence, generated for this statement: real names, real types, batches by primary key.
+"""A hazardous statement -> the safe sequence for it: with its own names and types, in batches by its primary key.
 
 Each step is complete SQL. A step that may not run in a transaction begins with a comment that says so. None is returned
-where no sequence is known to end in the same schema: better no recipe than a wrong one. Tests run every form on servers.
+where no sequence is known to end in the same schema: better no recipe than a wrong one. Tests run every form on
+servers.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.model import Statement
 from runbook.sql import quote_ident, quote_literal, quote_qualified
 
+LATER = "-- in a later transaction: it reads the table, and lets others write\n"
 ALONE = "-- in a file of its own, outside a transaction\n"
 BATCH_ROWS = 5_000
 PAUSE_S = 0.05
@@ -177,7 +179,7 @@ def _constraint(spec: ConstraintSpec, command: AlterCommand, relation: Relation,
     if spec.kind in ("f", "c") and not spec.not_valid and spec.enforced:
         return [
             f"ALTER TABLE {table} ADD CONSTRAINT {name} {_definition(spec)} NOT VALID;",
-            f"-- in a later transaction: it reads the table, and lets others write\nALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+            f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
         ]
     if (
         spec.kind in ("u", "p")
@@ -230,22 +232,24 @@ def _not_null(table: str, column: str, relation: Relation, catalog: Catalog) -> 
     """SET NOT NULL whose scan blocks nobody: through a CHECK, or from 18 on through NOT NULL ... NOT VALID."""
     plain = quote_ident(column)
     name = quote_ident(f"{relation.name[:40]}_{column[:12]}_not_null")
-    later = "-- in a later transaction: it reads the table, and lets others write\n"
     if catalog.major >= NOT_NULL_NOT_VALID:
         return [
             f"ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {plain} NOT VALID;",
-            f"{later}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+            f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
         ]
     return [
         f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({plain} IS NOT NULL) NOT VALID;",
-        f"{later}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
         f"ALTER TABLE {table} ALTER COLUMN {plain} SET NOT NULL;",
         f"ALTER TABLE {table} DROP CONSTRAINT {name};",
     ]
 
 
 def _column(spec: ColumnSpec, command: AlterCommand, relation: Relation, catalog: Catalog) -> list[str] | None:
-    """ADD COLUMN with a volatile default: nullable first, then the default, then the old rows in batches, then NOT NULL."""
+    """ADD COLUMN with a volatile default:
+
+    nullable first, then the default, then the old rows in batches, then NOT NULL.
+    """
     plain_kinds = {"default", "n", "null"}
     if spec.type is None or spec.default is None or is_null(spec.default) or spec.type.is_serial:
         return None
@@ -316,7 +320,8 @@ def _type_change(command: AlterCommand, relation: Relation, catalog: Catalog) ->
         steps.extend(_not_null(table, f"{name[:55]}_new", relation, catalog))
     steps.append(
         f"-- in one transaction\nBEGIN;\nDROP TRIGGER {trigger} ON {table};\n"
-        f"ALTER TABLE {table} RENAME COLUMN {old} TO {kept};\nALTER TABLE {table} RENAME COLUMN {new} TO {old};\nCOMMIT;"
+        f"ALTER TABLE {table} RENAME COLUMN {old} TO {kept};\n"
+        f"ALTER TABLE {table} RENAME COLUMN {new} TO {old};\nCOMMIT;"
     )
     steps.append(f"DROP FUNCTION {function}();")
     steps.append(f"-- when no running code needs it\nALTER TABLE {table} DROP COLUMN {kept};")
@@ -344,7 +349,10 @@ def _of_row(using: Any, name: str, kind: str) -> str | None:
 
 
 def primary_key(relation: Relation) -> tuple[str, ...]:
-    """The columns of the primary key, else of a unique index over columns that are NOT NULL; empty where there is none."""
+    """The columns of the primary key, else of a unique index over columns that are NOT NULL;
+
+    empty where there is none.
+    """
     for index in sorted(relation.indexes, key=lambda i: not i.primary):
         columns = tuple(c for c in index.columns if c is not None)
         usable = index.unique and index.valid and not index.has_predicate and len(columns) == len(index.columns)

@@ -1,7 +1,8 @@
 """How bad: lock x duration x who is affected (CONTRACT.md).
 
 ``danger``: it will fail, or readers or writers of a table in use stand still for long. ``warning``: they notice it.
-``notice``: worth knowing. ``ok``: a strong lock for milliseconds on a table that is new, or small and idle, is no alarm.
+``notice``: worth knowing. ``ok``: a strong lock for milliseconds on a table that is new, or small and idle, is no
+alarm.
 """
 
 from __future__ import annotations

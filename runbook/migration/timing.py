@@ -30,9 +30,9 @@ class Rate:
 class Throughput:
     """What a server gets done in a second. ``basis`` says where the figures are from.
 
-    Defaults: measured by benchmarks/throughput.py on PostgreSQL 16 and 18 (2 cores, SSD, data in cache) for ``fast`` and
-    ``likely``; ``slow`` is a cold table on network storage with a provisioned 125 MB/s (AWS gp3's baseline), shared with
-    the application and its WAL.
+    Defaults: measured by benchmarks/throughput.py on PostgreSQL 16 and 18 (2 cores, SSD, data in cache) for ``fast``
+    and ``likely``; ``slow`` is a cold table on network storage with a provisioned 125 MB/s (AWS gp3's baseline),
+    shared with the application and its WAL.
     """
 
     scan_bytes: Rate = Rate(80 * MEGABYTE, 300 * MEGABYTE, 1500 * MEGABYTE)

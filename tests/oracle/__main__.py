@@ -1,4 +1,7 @@
-"""The full matrix: ``python -m tests.oracle [--major N ...] [--case PART] [--live]`` prints agreement and disagreements."""
+"""The full matrix:
+
+``python -m tests.oracle [--major N ...] [--case PART] [--live]`` prints agreement and disagreements.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ FACETS = ("locks", "rewrites", "builds", "scans", "in_transaction", "error")
 
 
 def differences(expected: Seen, found: Seen, facets: tuple[str, ...] = FACETS) -> list[str]:
-    """The facets in which a forecast differs from what was seen. Of a statement that fails, only how it fails counts."""
+    """The facets in which a forecast differs from what was seen.
+
+    Of a statement that fails, only how it fails counts.
+    """
     if expected.error is not None:
         return [] if expected.error in (found.error, found.depends_on_data) else ["error"]
     return [f for f in facets if getattr(expected, f) != getattr(found, f)]

@@ -24,7 +24,7 @@ SCHEMA = "s"
 
 @dataclass(frozen=True)
 class Measured:
-    """A case's forecast, in the oracle's names, and what this server did (None where it cannot run in a transaction)."""
+    """A case's forecast in the oracle's names, and what this server did."""
 
     forecast: Seen
     effects: Effects

@@ -245,7 +245,10 @@ def index_of(catalog: Catalog, relation: Relation, node: Any, *, name: str | Non
 
 
 def _expression_title(element: Any) -> str | None:
-    """What an expression is called in the name of an index: a function's name, else expr. Source: FigureIndexColname."""
+    """What an expression is called in the name of an index:
+
+    a function's name, else expr. Source: FigureIndexColname.
+    """
     expression: Any = unwrap(element.expr) if element.HasField("expr") else None
     while expression is not None and expression.DESCRIPTOR.name == "TypeCast":
         inner = unwrap(expression.arg)

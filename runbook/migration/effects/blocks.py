@@ -1,4 +1,4 @@
-"""DO blocks: the SQL that stands in the PL/pgSQL is analysed, branch or no branch; SQL built at run time is named as opaque."""
+"""DO blocks: the SQL that stands in the PL/pgSQL is analysed, under a condition or not; SQL built at run time is opaque."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _reusable(index: Index, name: str, same_operators: bool, same_type: bool) ->
 
 
 def _foreign_keys(scene: Scene, member: Relation, name: str, *, same: bool) -> None:
-    """Foreign keys over the column are dropped and made again, and checked again unless the comparison stays the same."""
+    """Foreign keys over the column are made again, and checked again unless the comparison stays the same."""
     for constraint in member.constraints:
         if constraint.kind != "f" or name not in constraint.columns or constraint.references is None:
             continue

@@ -1,4 +1,4 @@
-"""CREATE TABLE, views, materialized views, triggers, rules, policies, sequences, functions: what they lock besides themselves."""
+"""CREATE of tables, views, triggers, rules, policies, sequences, functions: what they lock besides themselves."""
 
 from __future__ import annotations
 

@@ -185,17 +185,19 @@ _FINDERS: dict[str, Finder] = {
 # Statements that lock no user relation. Source: utility.c; each is seen in tests/oracle or takes no relation at all.
 _NO_RELATION = frozenset(
     {
-        "TransactionStmt", "VariableSetStmt", "VariableShowStmt", "DiscardStmt", "PrepareStmt", "DeallocateStmt",
-        "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt", "CheckPointStmt", "LoadStmt", "NotifyStmt", "ListenStmt",
-        "UnlistenStmt", "ConstraintsSetStmt", "CompositeTypeStmt", "CreateEnumStmt", "CreateRangeStmt", "CreateDomainStmt",
-        "DefineStmt", "CreateRoleStmt", "AlterRoleStmt", "AlterRoleSetStmt", "DropRoleStmt", "GrantRoleStmt",
-        "AlterDefaultPrivilegesStmt", "AlterOwnerStmt", "AlterFunctionStmt", "AlterTypeStmt", "AlterStatsStmt",
-        "AlterExtensionStmt", "AlterExtensionContentsStmt", "CreateEventTrigStmt", "AlterEventTrigStmt", "CreateFdwStmt",
+        "TransactionStmt", "VariableSetStmt", "VariableShowStmt", "DiscardStmt", "PrepareStmt",
+        "DeallocateStmt", "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt", "CheckPointStmt", "LoadStmt",
+        "NotifyStmt", "ListenStmt", "UnlistenStmt", "ConstraintsSetStmt", "CompositeTypeStmt", "CreateEnumStmt",
+        "CreateRangeStmt", "CreateDomainStmt", "DefineStmt", "CreateRoleStmt", "AlterRoleStmt",
+        "AlterRoleSetStmt", "DropRoleStmt", "GrantRoleStmt", "AlterDefaultPrivilegesStmt", "AlterOwnerStmt",
+        "AlterFunctionStmt", "AlterTypeStmt", "AlterStatsStmt", "AlterExtensionStmt",
+        "AlterExtensionContentsStmt", "CreateEventTrigStmt", "AlterEventTrigStmt", "CreateFdwStmt",
         "AlterFdwStmt", "CreateForeignServerStmt", "AlterForeignServerStmt", "CreateUserMappingStmt",
-        "AlterUserMappingStmt", "DropUserMappingStmt", "CreateCastStmt", "CreateConversionStmt", "CreatePLangStmt",
-        "CreateTransformStmt", "CreateOpClassStmt", "CreateOpFamilyStmt", "AlterOpFamilyStmt", "AlterOperatorStmt",
-        "CreateAmStmt", "AlterDatabaseStmt", "AlterDatabaseSetStmt", "AlterDatabaseRefreshCollStmt", "AlterCollationStmt",
-        "AlterTSDictionaryStmt", "AlterTSConfigurationStmt", "AlterSubscriptionStmt", "ImportForeignSchemaStmt",
+        "AlterUserMappingStmt", "DropUserMappingStmt", "CreateCastStmt", "CreateConversionStmt",
+        "CreatePLangStmt", "CreateTransformStmt", "CreateOpClassStmt", "CreateOpFamilyStmt",
+        "AlterOpFamilyStmt", "AlterOperatorStmt", "CreateAmStmt", "AlterDatabaseStmt", "AlterDatabaseSetStmt",
+        "AlterDatabaseRefreshCollStmt", "AlterCollationStmt", "AlterTSDictionaryStmt",
+        "AlterTSConfigurationStmt", "AlterSubscriptionStmt", "ImportForeignSchemaStmt",
         "AlterTableSpaceOptionsStmt", "ReturnStmt",
     }
 )  # fmt: skip

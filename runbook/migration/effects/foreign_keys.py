@@ -1,6 +1,7 @@
 """Foreign keys: what adding, checking and dropping them does to both tables and to their partitions.
 
-Source: ATAddForeignKeyConstraint, validateForeignKeyConstraint, RI_Initial_Check (ri_triggers.c); measured by tests/oracle.
+Source: ATAddForeignKeyConstraint, validateForeignKeyConstraint, RI_Initial_Check (ri_triggers.c); measured by
+tests/oracle.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ PLANS_PARTITIONED_INDEXES = 16
 
 
 def add(scene: Scene, relation: Relation, spec: ConstraintSpec, *, check: bool, all_null: bool = False) -> None:
-    """ADD FOREIGN KEY, in ALTER TABLE and in CREATE TABLE: ShareRowExclusive on what it points to, and a check of the rows.
+    """ADD FOREIGN KEY, in ALTER TABLE and in CREATE TABLE:
+
+    ShareRowExclusive on what it points to, and a check of the rows.
 
     ``all_null``: the column is new and null everywhere, so that no row of the target is looked up.
     """

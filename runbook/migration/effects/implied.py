@@ -1,7 +1,8 @@
-"""What valid CHECK constraints prove, so that a scan is spared: IS NOT NULL for SET NOT NULL, bounds for ATTACH PARTITION.
+"""What valid CHECKs prove, so that a scan is spared: IS NOT NULL for SET NOT NULL, bounds for ATTACH PARTITION.
 
 Source: ConstraintImpliedByRelConstraint (tablecmds.c) and predicate_implied_by (predtest.c), of which the parts that
-people write are followed: conjunctions of comparisons with constants. What is not proved here costs a scan in the forecast.
+people write are followed: conjunctions of comparisons with constants. What is not proved here costs a scan in the
+forecast.
 """
 
 from __future__ import annotations

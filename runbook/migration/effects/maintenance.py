@@ -137,7 +137,10 @@ def cluster(scene: Scene, node: Any) -> None:
 
 
 def refresh(scene: Scene, node: Any) -> None:
-    """REFRESH MATERIALIZED VIEW: the query runs; the result takes the place of the rows, or with CONCURRENTLY is merged in."""
+    """REFRESH MATERIALIZED VIEW:
+
+    the query runs; the result takes the place of the rows, or with CONCURRENTLY is merged in.
+    """
     view = scene.need(node.relation)
     if node.concurrent and node.skip_data:
         raise Failed("42601", "CONCURRENTLY and WITH NO DATA cannot be used together")

@@ -21,7 +21,8 @@ class Fix:
         return minor >= first if first is not None else major > max(self.since)
 
 
-# IndexSetParentIndex locks the partitioned index before it marks it as a parent (August 2024). Absent on 16.2, present on
+# IndexSetParentIndex locks the partitioned index before it marks it as a parent (August 2024). Absent on 16.2,
+# present on
 # 12.22, 13.23, 14.23, 15.18, 16.14, 17.10 and 18.4.
 PARENT_INDEX_LOCKED = Fix({12: 20, 13: 16, 14: 13, 15: 8, 16: 4})
 # Cloning foreign keys that point to a partitioned table locks the referencing table fully (November 2024): absent on

@@ -1,4 +1,7 @@
-"""Names that the server makes up for constraints, indexes and sequences. Source: makeObjectName, ChooseIndexName (indexcmds.c)."""
+"""Names that the server makes up for constraints, indexes and sequences.
+
+Source: makeObjectName, ChooseIndexName (indexcmds.c).
+"""
 
 from __future__ import annotations
 

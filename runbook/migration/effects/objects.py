@@ -1,4 +1,4 @@
-"""RENAME, SET SCHEMA, OWNER TO, COMMENT, GRANT; types, domains and enums; publications. Each with the locks on relations."""
+"""RENAME, SET SCHEMA, COMMENT, GRANT; types and domains; publications: what they lock."""
 
 from __future__ import annotations
 

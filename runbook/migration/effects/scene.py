@@ -126,7 +126,10 @@ class Scene:
             self.lock_index(relation, index, mode)
 
     def lock_toast(self, relation: Relation, mode: str, index_mode: str | None = None) -> None:
-        """The TOAST table, and with ``index_mode`` its index. One made in this migration has no name to speak of yet."""
+        """The TOAST table, and with ``index_mode`` its index.
+
+        One made in this migration has no name to speak of yet.
+        """
         if not relation.oid or not has_toast(relation):
             return
         name = f"pg_toast_{relation.oid}"

@@ -1,8 +1,8 @@
-"""What decides whether a change of type rewrites a table: names of types, modifiers, binary coercible casts, operator classes.
+"""What decides whether a change of type rewrites a table: modifiers, binary coercible casts, operator classes.
 
-Sources: src/include/catalog/pg_cast.dat (castmethod 'b'), pg_opclass.dat, the planner support functions varchar_support,
-varbit_support, numeric_support, timestamp_support, time_support and interval_support of PostgreSQL 12-18, and
-ATColumnChangeRequiresRewrite and needs_toast_table (heapam_handler.c). Measured by tests/oracle.
+Sources: src/include/catalog/pg_cast.dat (castmethod 'b'), pg_opclass.dat, the planner support functions
+varchar_support, varbit_support, numeric_support, timestamp_support, time_support and interval_support (12-18),
+ATColumnChangeRequiresRewrite and heapam_relation_needs_toast_table. Measured by tests/oracle.
 """
 
 from __future__ import annotations
@@ -42,17 +42,21 @@ SERIALS = {
 }
 # Built-in types of fixed length in bytes (pg_type.typlen): never in TOAST.
 FIXED_LENGTH: dict[str, int] = {
-    "int2": 2, "int4": 4, "int8": 8, "float4": 4, "float8": 8, "bool": 1, "char": 1, "date": 4, "time": 8, "timetz": 12,
-    "timestamp": 8, "timestamptz": 8, "interval": 16, "uuid": 16, "oid": 4, "name": 64, "money": 8, "macaddr": 6, "macaddr8": 8,
+    "int2": 2, "int4": 4, "int8": 8, "float4": 4, "float8": 8, "bool": 1, "char": 1, "date": 4, "time": 8,
+    "timetz": 12,
+    "timestamp": 8, "timestamptz": 8, "interval": 16, "uuid": 16, "oid": 4, "name": 64, "money": 8, "macaddr": 6,
+    "macaddr8": 8,
     "point": 16, "lseg": 32, "box": 32, "circle": 24, "line": 24, "xid": 4, "xid8": 8, "cid": 4, "tid": 6, "pg_lsn": 8,
-    "regclass": 4, "regproc": 4, "regprocedure": 4, "regoper": 4, "regtype": 4, "regrole": 4, "regnamespace": 4, "regconfig": 4,
+    "regclass": 4, "regproc": 4, "regprocedure": 4, "regoper": 4, "regtype": 4, "regrole": 4, "regnamespace": 4,
+    "regconfig": 4,
 }  # fmt: skip
-# Variable length, but stored in line always (typstorage 'p') or small by nature ('m' with a bound from typmod is below).
+# Variable length, but always stored in line (typstorage 'p'), or small by nature.
 NEVER_TOASTED = frozenset({"inet", "cidr", "tsquery", "oidvector", "int2vector", "int4range", "int8range", "daterange"})
 # Casts that change nothing in the stored bytes (pg_cast.castmethod = 'b'), source to target.
 BINARY_COERCIBLE: frozenset[tuple[str, str]] = frozenset(
     {
-        ("text", "varchar"), ("varchar", "text"), ("text", "bpchar"), ("varchar", "bpchar"), ("xml", "text"), ("xml", "varchar"),
+        ("text", "varchar"), ("varchar", "text"), ("text", "bpchar"), ("varchar", "bpchar"), ("xml", "text"),
+        ("xml", "varchar"),
         ("xml", "bpchar"), ("int4", "oid"), ("oid", "int4"), ("cidr", "inet"), ("bit", "varbit"), ("varbit", "bit"),
         ("pg_node_tree", "text"), ("citext", "text"), ("citext", "varchar"), ("citext", "bpchar"), ("text", "citext"),
         ("varchar", "citext"), ("xid8", "xid"),
@@ -67,9 +71,13 @@ _LENGTH = frozenset({"varchar", "varbit"})
 _PRECISION = frozenset({"timestamp", "timestamptz", "time", "timetz"})
 _MOST_PRECISE = 6
 _VARHDRSZ = 4
-# Zones in which timestamp and timestamptz store the same number. Source: TimestampTimestampTzRequiresRewrite: offset 0 always.
-UTC_ZONES = frozenset({"utc", "gmt", "etc/utc", "etc/gmt", "etc/uct", "uct", "zulu", "etc/zulu", "greenwich", "etc/greenwich",
-                       "gmt0", "gmt+0", "gmt-0", "etc/gmt0", "etc/gmt+0", "etc/gmt-0", "universal", "etc/universal", "utc0"})  # fmt: skip
+# Zones in which timestamp and timestamptz store the same number. Source: TimestampTimestampTzRequiresRewrite.
+UTC_ZONES = frozenset(
+    {
+        "utc", "gmt", "etc/utc", "etc/gmt", "etc/uct", "uct", "zulu", "etc/zulu", "greenwich", "etc/greenwich", "gmt0",
+        "gmt+0", "gmt-0", "etc/gmt0", "etc/gmt+0", "etc/gmt-0", "universal", "etc/universal", "utc0",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +262,7 @@ def same_operators(old: Type, new: Type, catalog: Catalog) -> bool:
 
 
 def needs_toast(columns: tuple[Column, ...]) -> bool:
-    """Whether a table of these columns gets a TOAST table (block size 8192). Source: needs_toast_table in heapam_handler.c."""
+    """Whether a table of these columns gets a TOAST table (8 kB blocks). Source: heapam_relation_needs_toast_table."""
     threshold, bytes_so_far, toastable, unbounded = 2032, 0, False, False
     for column in columns:
         if column.generated == "v":
