@@ -21,6 +21,7 @@ _FUNCTIONS = """
     WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname !~ '^(binary_upgrade_|pg_stat_get_|pg_get_replica)'
 """
 _SETTINGS = "SELECT name, NULL FROM pg_settings WHERE name !~ '[.]'"
+_SUPERUSER_SETTINGS = "SELECT name, NULL FROM pg_settings WHERE context = 'superuser' AND name !~ '[.]'"
 _TYPES = """
     SELECT typname, NULL FROM pg_type t WHERE typnamespace = 'pg_catalog'::regnamespace AND typname !~ '^_'
       AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid)
@@ -44,7 +45,8 @@ def main() -> int:
         print(f"PostgreSQL {missing} cannot be started here: run python -m runbook.lab.matrix", file=sys.stderr)
         return 3
     queries = {"functions": _FUNCTIONS, "settings": _SETTINGS, "types": _TYPES, "roles": _ROLES,
-               "text_search": _TEXT_SEARCH, "keywords": _KEYWORDS}  # fmt: skip
+               "superuser_settings": _SUPERUSER_SETTINGS, "text_search": _TEXT_SEARCH,
+               "keywords": _KEYWORDS}  # fmt: skip
     seen: dict[str, Seen] = {name: {} for name in queries}
     versions = []
     for major in majors:
@@ -93,6 +95,11 @@ def _module(seen: dict[str, Seen], versions: list[str]) -> str:
     ):
         parts.append(_table(f"ADDED_{title}", table, lambda m: min(m) if min(m) > FIRST else None))
         parts.append(_table(f"REMOVED_{title}", table, lambda m: max(m) + 1 if max(m) < LAST else None))
+    guarded = sorted(name for name, _ in seen["superuser_settings"])
+    parts.append(
+        "SUPERUSER_SETTINGS = frozenset(\n    {\n" + "".join(f'        "{n}",\n' for n in guarded) + "    }\n)"
+    )
+    parts.append('"""Settings that only a superuser may SET, from 15 on also who has SET on the parameter."""\n')
     changed = {w: codes for w, codes in words.items() if len({codes.get(m) for m in range(FIRST, LAST + 1)}) > 1}
     parts.append(
         "KEYWORDS: dict[str, str] = {\n"

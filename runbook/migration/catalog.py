@@ -274,6 +274,8 @@ class Catalog:
     """Roles it may SET ROLE to."""
     can_create_schema: bool = False
     """CREATE on the database."""
+    database: str = ""
+    """Its name; empty where it was not read."""
     locked: frozenset[RelationKey] = frozenset()
     """Relations under ACCESS EXCLUSIVE while the catalog was read: their expressions are unknown."""
     timezone: str = "UTC"
@@ -330,7 +332,9 @@ class Catalog:
         return grouped(self.relations.values(), references_of)
 
 
-def grouped(relations: Iterable[Relation], entries: Callable[[Relation], Iterable[tuple[K, V]]]) -> dict[K, tuple[V, ...]]:
+def grouped(
+    relations: Iterable[Relation], entries: Callable[[Relation], Iterable[tuple[K, V]]]
+) -> dict[K, tuple[V, ...]]:
     """What ``entries`` says of each relation, gathered by its first part, each once."""
     found: dict[K, dict[V, None]] = {}
     for relation in relations:

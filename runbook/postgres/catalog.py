@@ -131,6 +131,7 @@ def _build(
         usable_roles=frozenset(role_row.usable_roles) if role_row else frozenset({role}),
         settable_roles=frozenset(role_row.settable_roles) if role_row else frozenset({role}),
         can_create_schema=role_row.can_create_schema if role_row else False,
+        database=identity.database,
         locked=_locked(readings),
         timezone=settings.get("TimeZone", identity.timezone),
         block_size=identity.block_size,

@@ -216,7 +216,7 @@ class RelationRow(_Named):
     row_security: bool
     force_row_security: bool
     replica_identity: str  # d n f i
-    privileges: tuple[str, ...]  # of the migration's role: SELECT INSERT ... REFERENCES TRIGGER MAINTAIN (17+)
+    privileges: tuple[str, ...]  # of the migration's role: SELECT INSERT ... MAINTAIN (17+); USAGE of a sequence
     extension: str | None
     live_tuples: int | None
     dead_tuples: int | None

@@ -53,6 +53,8 @@ SELECT c.oid::int8 AS oid,
            CASE WHEN has_table_privilege(me.oid, c.oid, 'TRUNCATE') THEN 'TRUNCATE' END,
            CASE WHEN has_table_privilege(me.oid, c.oid, 'REFERENCES') THEN 'REFERENCES' END,
            CASE WHEN has_table_privilege(me.oid, c.oid, 'TRIGGER') THEN 'TRIGGER' END,
+           CASE WHEN c.relkind = 'S' THEN
+               CASE WHEN has_sequence_privilege(me.oid, c.oid, 'USAGE') THEN 'USAGE' END END,
            CASE WHEN v.version >= 170000 THEN
                CASE WHEN has_table_privilege(me.oid, c.oid, 'MAINTAIN') THEN 'MAINTAIN' END END], NULL) AS privileges,
        m.extname::text AS extension,
