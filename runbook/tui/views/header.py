@@ -10,7 +10,6 @@ from runbook.session.state import State
 from runbook.text import clean_line
 from runbook.tui.lines import Line, Span, column, fit, line
 
-
 _NAME = 20  # cells that a side's own name may take
 
 

@@ -42,11 +42,9 @@ def suspects(state: State, width: int) -> list[Line]:
 
 def _cause(cause: CauseView, width: int, most: int) -> list[Line]:
     word, paint = _VERDICT[cause.verdict]
-    titles = wrap(cause.title, width - 9, 3)
     key = cause.id
-    lines = [line((f"{word:<9}", paint), (titles[0], "bold"), key=key)]
-    lines += [line(" " * 9, (more, "bold"), key=key) for more in titles[1:]]
-    lines.append(bar(cause.probability, width, paint.split()[0], key))
+    lines = [line((text, "bold"), key=key) for text in wrap(cause.title, width, 3)]
+    lines.append(bar(cause.probability, width, paint, word, key))
     reasons = [("+", "good", r.because) for r in cause.supporting]
     reasons += [("−", "bad", r.because) for r in cause.opposing]
     reasons += [("?", "warn", _unseen(u.because, u.missing)) for u in cause.unseen]
@@ -69,13 +67,13 @@ def percent(probability: float) -> str:
     return f"{min(max(round(probability * 100), 1 if probability > 0 else 0), 99)} %"
 
 
-def bar(probability: float, width: int, paint: str, key: str | None = None) -> Line:
-    """A bar as long as the probability, with the number behind it."""
-    room = max(width - 7, 4)
+def bar(probability: float, width: int, paint: str, word: str = "", key: str | None = None) -> Line:
+    """A bar as long as the probability, with the number and the verdict's word behind it."""
+    room = max(width - 7 - (len(word) + 1 if word else 0), 4)
     filled = max(round(probability * room), 1)
-    return line(
-        ("█" * filled, paint), ("░" * (room - filled), "faint"), (f" {percent(probability):>5}", paint), key=key
-    )
+    colour = paint.split()[0]
+    left = ("░" * (room - filled), "faint")
+    return line(("█" * filled, colour), left, (f" {percent(probability):>5}", paint), (f" {word}", paint), key=key)
 
 
 def _conclusion(state: State, found: Diagnosed, width: int) -> list[Line]:
