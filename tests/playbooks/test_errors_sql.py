@@ -33,6 +33,17 @@ CAUSES = (
     "not-allowed-in-transaction",
     "dirty-migration-state",
     "old-code-uses-removed-column",
+    "plain-sql-error",
+    "search-path-difference",
+    "no-usage-on-schema",
+    "transaction-already-aborted",
+    "read-only-default",
+    "deadlock",
+    "cancelled-by-other-session",
+    "server-unreachable",
+    "authentication-failed",
+    "server-not-accepting-connections",
+    "ssl-mismatch",
 )
 
 # Names that break whoever quotes by hand.
@@ -427,3 +438,41 @@ def test_a_missing_object_is_found_under_another_schema_or_spelling(items: Datab
     book = facts(items, error={"relation": TABLE.upper(), "column": ""})
     search = blocks("missing-object", book, "fix", changes=False)[1]
     assert run(items, search.sql) == [(SCHEMA, TABLE, "r")]
+
+
+# -- the session's own ground --------------------------------------------------------------------------------------------
+
+
+def test_the_role_finds_the_table_once_it_has_usage_and_the_path(items: Database) -> None:
+    items.execute(f"GRANT SELECT ON {Q_TABLE} TO {BARE}")
+    search = 'SELECT count(*) FROM "Order\'s ""Items"""'
+    book = facts(items, schema={"error_object_elsewhere": [SCHEMA]})
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        items.execute(search, BARE)
+    head, role = changes("search-path-difference", book)
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        run(items, f"{head} {search}", BARE)  # a schema that may not be used is skipped without a word
+    [usage] = changes("no-usage-on-schema", book)
+    run(items, usage)
+    assert run(items, f"{head} {search}", BARE) == [(5,)]
+    run(items, role)
+    assert items.execute(search, BARE) == [(5,)]
+    [check] = blocks("search-path-difference", book, "verify")
+    assert run(items, check.sql) != []
+    items.execute(f"ALTER ROLE {BARE} IN DATABASE {items.name} RESET search_path")
+
+
+def test_a_read_only_default_is_taken_back_where_it_was_set(items: Database) -> None:
+    book = facts(items, error={"sqlstate": "25006"})
+    items.execute(f"ALTER DATABASE {items.name} SET default_transaction_read_only = on")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        items.execute("CREATE TABLE t (id int)")
+    once, role, database = changes("read-only-default", book)
+    run(items, f"{once} CREATE TABLE t (id int)")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        items.execute(f"ALTER DATABASE {items.name} RESET default_transaction_read_only")
+    items.execute(database)
+    run(items, role)
+    items.execute("CREATE TABLE t2 (id int)")
+    _, left = blocks("read-only-default", book, "verify")
+    assert run(items, left.sql) == []
