@@ -6,10 +6,14 @@ from typing import Any
 
 from runbook.diagnosis.vocabulary import GROUPS
 from runbook.migration.catalog import Catalog
-from runbook.migration.needs import Missing, missing, needs
+from runbook.migration.model import Statement
+from runbook.migration.needs import needs
+from runbook.migration.rights import Missing, missing
 from runbook.postgres.rows import RoleRow
 from runbook.triage.case import Case, Facts, SideCase
+from runbook.triage.migrator import find_migrators
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
+from runbook.triage.waits import Waits
 
 _STEP = ("role", "Role permissions")
 _ATTRIBUTES = ("superuser", "create_role", "create_db", "bypass_rls", "replication", "inherit")
@@ -21,7 +25,10 @@ def examine(case: Case) -> Step:
     local = case.local.catalog if case.local else None
     lacking, unknown = _missing(case, production)
     local_lacking, _ = _missing(case, local)
-    _state(facts, case, production, lacking, unknown, local_lacking)
+    other = _runs_as_another(case, lacking)
+    if other:
+        lacking, unknown = [], [other]
+    _state(facts, case, production, lacking, unknown, local_lacking, other)
     rows = tuple(_rows(case, lacking, unknown))
     if production is None:
         side = case.production
@@ -49,10 +56,37 @@ def _missing(case: Case, catalog: Catalog | None) -> tuple[list[dict[str, Any]],
                 continue
             seen.add((need.kind, need.object))
             if lack.certain:
-                lacking.append(_record(lack, statement.sql, statement.file, statement.line))
+                lacking.append(_record(lack, statement))
             else:
                 unknown.append(lack.because)
     return lacking, unknown
+
+
+_OBSERVERS = frozenset({"pg_monitor", "pg_read_all_stats", "pg_read_all_settings", "pg_read_all_data"})
+
+
+def _runs_as_another(case: Case, lacking: list[dict[str, Any]]) -> str | None:
+    """Why the role that we look with is not the one that runs the migration; None when it may well be.
+
+    What an observer's role lacks says nothing about the migration: the privileges read are the wrong role's.
+    """
+    side = case.production
+    role = _role(side)
+    if side is None or side.role is not None or role is None or not lacking:
+        return None
+    hint = f"name it with --role to have its rights checked (we look as {role.name})"
+    if side.ok("activity") and side.ok("locks"):
+        for migrator in find_migrators(case, Waits.of(side)):
+            if migrator.session.role and migrator.session.role != role.name:
+                return f"the migration runs as {migrator.session.role}: {hint}"
+    error = case.error
+    if error is not None and error.sqlstate != "42501" and case.failing is not None:
+        passed = [i for i in lacking if i["index"] <= case.failing.index]
+        if passed:
+            return f"the migration got past what {role.name} may not do ({passed[0]['privilege']}): {hint}"
+    if (error is None or error.sqlstate != "42501") and _OBSERVERS & set(role.member_of):
+        return f"{role.name} is a monitoring role: {hint}"
+    return None
 
 
 def _made(case: Case) -> set[str]:
@@ -63,7 +97,7 @@ def _made(case: Case) -> set[str]:
     return {k.relation for s in forecast.statements for k in s.locks if not k.pre_existing}
 
 
-def _record(lack: Missing, sql: str, file: str, line: int) -> dict[str, Any]:
+def _record(lack: Missing, statement: Statement) -> dict[str, Any]:
     need = lack.need
     return {
         "kind": need.kind,
@@ -72,9 +106,10 @@ def _record(lack: Missing, sql: str, file: str, line: int) -> dict[str, Any]:
         "owner": lack.owner or "",
         "grant_sql": lack.grant_sql,
         "because": lack.because,
-        "sql": sql,
-        "file": file,
-        "line": line,
+        "sql": statement.sql,
+        "file": statement.file,
+        "line": statement.line,
+        "index": statement.index,
     }
 
 
@@ -85,9 +120,10 @@ def _state(
     lacking: list[dict[str, Any]],
     unknown: list[str],
     local: list[dict[str, Any]],
+    other: str | None,
 ) -> None:
-    if production is None or case.migration is None:
-        reason = "no migration was given" if case.migration is None else "production's catalog is not known"
+    if production is None or case.migration is None or other is not None:
+        reason = other or ("no migration was given" if case.migration is None else "production's catalog is not known")
         facts.unknown_all([f"role.{n}" for n in sorted(GROUPS["role"])], reason)
         return
     reading = "production/role production/relations production/schemas"
