@@ -297,10 +297,11 @@ class Catalog:
         return self.server_version_num // 10000
 
     def find(self, schema: str | None, name: str) -> Relation | None:
-        """The relation that ``schema.name`` or an unqualified ``name`` resolves to under the search path."""
+        """The relation that ``schema.name`` or an unqualified ``name`` means: a temporary one (that the migration made)
+        before those of the search path."""
         if schema is not None:
             return self.relations.get((schema, name))
-        for candidate in ("pg_catalog", *self.search_path):
+        for candidate in ("pg_temp", "pg_catalog", *self.search_path):
             found = self.relations.get((candidate, name))
             if found is not None:
                 return found

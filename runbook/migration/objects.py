@@ -6,11 +6,12 @@ as stored. What an assumed or truncated catalog does not know is never said to b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from runbook.migration import ast
+from runbook.migration.apply import apply
 from runbook.migration.catalog import Catalog, Index, Relation
 from runbook.migration.model import Migration, Statement
 
@@ -146,53 +147,69 @@ def taken_away(migration: Migration) -> tuple[Changed, ...]:
 # -- the whole migration against a catalog ----------------------------------------------------------------------------
 
 
-@dataclass
-class _Scene:
-    """What the migration has made and taken away so far, on top of a catalog."""
+class _Following:
+    """The catalog as it is before each statement, what ROLLBACK undoes included."""
 
-    catalog: Catalog
-    made: set[tuple[str, str, str]] = field(default_factory=set)
-    gone: set[tuple[str, str, str]] = field(default_factory=set)
-    path: tuple[str, ...] = ()
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.begun: list[tuple[str, Catalog]] = []  # (savepoint's name or '', the catalog then)
+        self.opaque: list[str] = []  # texts of statements whose effects cannot be read from them
+
+    def step(self, statement: Statement, *, in_transaction: bool) -> None:
+        node = statement.node
+        if _is_opaque(statement):
+            self.opaque.append(statement.sql.lower())
+        if ast.is_node(node, "TransactionStmt"):
+            self._transaction(node)
+            return
+        if not in_transaction:
+            self.begun.clear()
+        elif not self.begun:
+            self.begun.append(("", self.catalog))  # the runner began it
+        self.catalog = apply(self.catalog, statement)
+
+    def _transaction(self, node: Any) -> None:
+        match ast.enum_name(node, "kind"):
+            case "TRANS_STMT_BEGIN" | "TRANS_STMT_START":
+                self.begun = self.begun or [("", self.catalog)]
+            case "TRANS_STMT_SAVEPOINT":
+                self.begun = [*(self.begun or [("", self.catalog)]), (node.savepoint_name, self.catalog)]
+            case "TRANS_STMT_ROLLBACK_TO":
+                names = [name for name, _ in self.begun]
+                if node.savepoint_name in names:
+                    at = len(names) - 1 - names[::-1].index(node.savepoint_name)
+                    self.catalog = self.begun[at][1]
+                    del self.begun[at + 1 :]
+            case "TRANS_STMT_ROLLBACK":
+                if self.begun:
+                    self.catalog = self.begun[0][1]
+                self.begun.clear()
+            case "TRANS_STMT_COMMIT":
+                self.begun.clear()
 
     def exists(self, ref: ObjectRef) -> bool | None:
-        """True, False, or None where this catalog cannot tell."""
-        key = self._key(ref)
-        if key in self.made:
-            return True
-        if key in self.gone:
-            return False
-        if ref.relation is not None and self._relation_key(ref.relation) in self.made:
-            return None  # a table of this migration: its columns were written a moment ago
-        return in_catalog(self.catalog, ref, self.path)
+        """True, False, or None where this cannot be told."""
+        names = {ref.name.lower(), *([ref.relation.name.lower()] if ref.relation else [])}
+        if any(" execute" in text or any(name in text for name in names) for text in self.opaque):
+            return None
+        return in_catalog(self.catalog, ref)
 
-    def apply(self, statement: Statement) -> None:
-        for ref in dropped(statement):
-            self.gone.add(self._key(ref))
-            self.made.discard(self._key(ref))
-        for ref in created(statement):
-            self.made.add(self._key(ref))
-            self.gone.discard(self._key(ref))
-        path = _search_path(statement)
-        if path is not None:
-            self.path = path
 
-    def _key(self, ref: ObjectRef) -> tuple[str, str, str]:
-        kind = "relation" if ref.kind == "index" else ref.kind
-        if ref.relation is not None and ref.kind != "index":
-            return kind, self._relation_key(ref.relation)[1], ref.name
-        return kind, self._resolved(ref.schema, ref.name, kind), ref.name
+# Statements that run code which may create or drop anything.
+_OPAQUE = frozenset({"DoStmt", "CallStmt", "ExecuteStmt", "ImportForeignSchemaStmt", "CreateSchemaStmt"})
 
-    def _relation_key(self, name: ast.Name) -> tuple[str, str, str]:
-        return "relation", self._resolved(name.schema, name.name, "relation"), name.name
 
-    def _resolved(self, schema: str | None, name: str, kind: str) -> str:
-        if kind not in ("relation", "type"):
-            return ""
-        if schema is not None:
-            return schema
-        found = _find(self.catalog, None, name, self.path)
-        return found.schema if found is not None else (self.path or self.catalog.search_path or ("public",))[0]
+def _is_opaque(statement: Statement) -> bool:
+    node = statement.node
+    if node is None:
+        return not statement.kind.startswith("psql ") or statement.kind in ("psql \\i", "psql \\ir", "psql \\!")
+    if ast.is_node(node, "CreateSchemaStmt"):
+        return bool(node.schema_elts)
+    return ast.node_name(node) in _OPAQUE or statement.kind == "psql \\gexec" or _into(node) is not None
+
+
+def _into(node: Any) -> Any:
+    return node.into_clause if ast.is_node(node, "SelectStmt") and node.HasField("into_clause") else None
 
 
 def obstacles(migration: Migration, catalog: Catalog) -> tuple[Found, ...]:
@@ -205,36 +222,36 @@ def missing(migration: Migration, catalog: Catalog) -> tuple[Found, ...]:
     return tuple(f for f in _follow(migration, catalog, used, wanted=False) if not f.ref.optional)
 
 
-def _follow(migration: Migration, catalog: Catalog, of: Any, *, wanted: bool) -> Iterator[Found]:
+def _follow(
+    migration: Migration, catalog: Catalog, of: Callable[[Statement], tuple[ObjectRef, ...]], *, wanted: bool
+) -> Iterator[Found]:
     if catalog.is_assumed:
         return
-    scene = _Scene(catalog)
+    following = _Following(catalog)
     for statement in migration.statements:
         for ref in of(statement):
-            if scene.exists(ref) is wanted:
+            if following.exists(ref) is wanted:
                 yield Found(ref, statement)
-        scene.apply(statement)
+        following.step(statement, in_transaction=statement.in_transaction)
 
 
-def in_catalog(catalog: Catalog, ref: ObjectRef, path: tuple[str, ...] = ()) -> bool | None:
+def in_catalog(catalog: Catalog, ref: ObjectRef) -> bool | None:
     """Whether the object exists there now; None where the catalog does not hold such objects."""
     match ref.kind:
         case "relation":
             if ref.schema in _SYSTEM:
                 return None
-            if _find(catalog, ref.schema, ref.name, path) is not None or find_index(catalog, ref.schema, ref.name):
+            if catalog.find(ref.schema, ref.name) is not None or find_index(catalog, ref.schema, ref.name):
                 return True
             return None if catalog.truncated else False
         case "index":
-            schema = ref.schema
-            table = _find(catalog, ref.relation.schema, ref.relation.name, path) if ref.relation else None
-            if table is not None:
-                schema = table.schema
-            if find_index(catalog, schema, ref.name) or _find(catalog, schema, ref.name, path) is not None:
+            table = catalog.find(ref.relation.schema, ref.relation.name) if ref.relation else None
+            schema = table.schema if table is not None else ref.schema
+            if find_index(catalog, schema, ref.name) or catalog.find(schema, ref.name) is not None:
                 return True
             return None if catalog.truncated else False
         case "column" | "constraint" | "trigger":
-            table = _find(catalog, ref.relation.schema, ref.relation.name, path) if ref.relation else None
+            table = catalog.find(ref.relation.schema, ref.relation.name) if ref.relation else None
             return None if table is None else _in_table(table, ref)
         case "schema":
             return ref.name in catalog.schemas or ref.name in _SYSTEM if catalog.schemas else None
@@ -242,31 +259,19 @@ def in_catalog(catalog: Catalog, ref: ObjectRef, path: tuple[str, ...] = ()) -> 
             found = catalog.extensions.get(ref.name)
             return found is not None and found.version is not None if catalog.extensions else None
         case "type":
-            return _type_exists(catalog, ref, path)
+            return _type_exists(catalog, ref)
     return None
 
 
 def find_index(catalog: Catalog, schema: str | None, name: str) -> tuple[Relation, Index] | None:
     """The index called ``name`` with its table; without a schema wherever the search path finds it first."""
-    schemas = [schema] if schema is not None else list(catalog.search_path)
-    for wanted in schemas:
-        for relation in catalog.relations.values():
-            if relation.schema != wanted and wanted is not None:
-                continue
+    for wanted in (schema,) if schema is not None else catalog.search_path:
+        for key in catalog.index_tables.get((wanted, name), ()):
+            relation = catalog.relations[key]
             index = relation.index(name)
-            if index is not None and (index.schema or relation.schema) == wanted:
+            if index is not None:
                 return relation, index
     return None
-
-
-def _find(catalog: Catalog, schema: str | None, name: str, path: tuple[str, ...]) -> Relation | None:
-    if schema is None and path:
-        for candidate in ("pg_catalog", *path):
-            found = catalog.relations.get((candidate, name))
-            if found is not None:
-                return found
-        return None
-    return catalog.find(schema, name)
 
 
 def _in_table(table: Relation, ref: ObjectRef) -> bool:
@@ -280,11 +285,10 @@ def _in_table(table: Relation, ref: ObjectRef) -> bool:
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
-def _type_exists(catalog: Catalog, ref: ObjectRef, path: tuple[str, ...]) -> bool | None:
+def _type_exists(catalog: Catalog, ref: ObjectRef) -> bool | None:
     """User types only: the names of built-in types and of extensions' base types are not in a catalog's ``types``."""
-    schemas = [ref.schema] if ref.schema is not None else list(path or catalog.search_path)
-    for schema in schemas:
-        if schema is not None and ((schema, ref.name) in catalog.types or (schema, ref.name) in catalog.relations):
+    for schema in (ref.schema,) if ref.schema is not None else catalog.search_path:
+        if (schema, ref.name) in catalog.types or (schema, ref.name) in catalog.relations:
             return True
     return None
 
@@ -424,12 +428,3 @@ def _used_columns(node: Any) -> list[ObjectRef]:
 
 def _is_user_type(ref: ast.TypeRef) -> bool:
     return ref.schema not in _SYSTEM and not ref.is_serial and not ref.of_column
-
-
-def _search_path(statement: Statement) -> tuple[str, ...] | None:
-    """The path that ``SET search_path`` sets; None for any other statement."""
-    node = statement.node
-    if not ast.is_node(node, "VariableSetStmt") or node.name != "search_path" or not node.args:
-        return None
-    values = [ast.constant(a) for a in node.args]
-    return tuple(v for v in values if isinstance(v, str) and v not in ('"$user"', ""))
