@@ -1,7 +1,7 @@
 """The exact error, read out of whatever was printed: logs of any tool, driver or server. Pure.
 
-    from runbook.failure import read_error
-    from runbook.failure.locate import locate
+from runbook.failure import read_error
+from runbook.failure.locate import locate
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""What follows the first line of an error: DETAIL, HINT, LINE n and caret, and the same fields as each driver prints them."""
+"""What follows the first line of an error: DETAIL, HINT, LINE n and caret, and each driver's own notation of them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from runbook.failure import sqlstates, words
 from runbook.failure.draft import Draft
@@ -18,7 +20,7 @@ REACH = 120
 # postgres.js, Npgsql PostgresException.ToString, Flyway FlywaySqlScriptException, Hibernate SqlExceptionHelper,
 # Prisma schema-engine user-facing errors, Rust tokio_postgres DbError, psql VERBOSITY=verbose.
 _KEYS: dict[str, str] = {
-    "sqlstate": r"pg_code|code|Code|SQL ?State|SqlState|sqlState|SQLSTATE|SQLState|Database error code|sql_state_code|state_code",
+    "sqlstate": r"pg_code|code|Code|SQL ?State|SqlState|sqlState|SQLSTATE|Database error code|sql_state_code|state_code",
     "detail": r"detail|Detail|details",
     "hint": r"hint|Hint",
     "context": r"where|Where|CONTEXT",
@@ -43,11 +45,19 @@ _NO_VALUE = re.compile(r"^(?:undefined|null|None|nil|\(null\)|NULL|Some\(None\))
 _CARET = re.compile(r"^(\s*)\^+\s*$")
 _STACK = re.compile(r"^\s*(?:at |File \"|from |\.\.\. \d+ more|Traceback|During handling|The above exception)")
 _LISTING = frozenset({"40P01", "2BP01"})
-"""Errors whose DETAIL goes over several lines, which start at the margin: the processes of a deadlock, the dependants."""
+"""Errors whose DETAIL has several lines, at the margin: the processes of a deadlock, the dependants."""
+_SQL = re.compile(
+    r"\s*(?:--|/\*|(?:alter|create|drop|insert|update|delete|with|select|do|call|grant|revoke|truncate|comment|set|refresh|"
+    r"reindex|vacuum|analyze|merge|cluster|begin|lock|copy)\b)",
+    re.I,
+)
 _RAILS_SQL = re.compile(r"^: (?P<sql>[A-Za-z]{2,} .*)$")
 _SQL_OPEN = re.compile(r"\[SQL: (?P<sql>.*)$")
 _PROTOCOL = re.compile(r"'(?P<key>[A-Z])': (?P<q>['\"])(?P<value>.*?)(?P=q)(?=[,}])")  # pg8000
-_RUST = re.compile(r"\b(?P<key>code|detail|hint|where_|schema|table|column|constraint|position|message): (?P<value>Some\(.*?\)|\"(?:[^\"\\]|\\.)*\"|SqlState\(\w+\)|None)")
+_RUST = re.compile(
+    r"\b(?P<key>code|detail|hint|where_|position): "
+    r"(?P<value>Some\(.*?\)|\"(?:[^\"\\]|\\.)*\"|SqlState\(\w+\)|None)"
+)
 
 
 @cache
@@ -55,7 +65,7 @@ def _field() -> re.Pattern[str]:
     names = words.alternatives([w for w, f in words.fields().items() if f not in ("LINE",)])
     lines = words.alternatives([w for w, f in words.fields().items() if f == "LINE"])
     return re.compile(
-        rf"^\s*(?:(?:(?P<line_word>{lines}) ?(?P<n>\d+)|行 ?(?P<n_ja>\d+)|第 ?(?P<n_zh>\d+) ?行|(?P<n_ko>\d+)번째 줄|줄 ?(?P<n_ko2>\d+))"
+        rf"^\s*(?:(?:(?:{lines}) ?(?P<n>\d+)|第 ?(?P<n_zh>\d+) ?行|(?P<n_ko>\d+)번째 줄)"
         rf"(?:\s*[:：] ?|(?<=行))(?P<source>.*)|(?P<name>{names})\s?[:：]\s{{1,3}}(?P<value>\S.*))$"
     )
 
@@ -77,7 +87,7 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
             in_sql = _more_sql(draft, text)
             continue
         if (found := _field().match(text)) is not None:
-            number = next((found[g] for g in ("n", "n_ja", "n_zh", "n_ko", "n_ko2") if found[g]), None)
+            number = next((found[g] for g in ("n", "n_zh", "n_ko") if found[g]), None)
             if number is not None:
                 draft.statement_line_number = draft.statement_line_number or int(number)
                 draft.statement_line = draft.statement_line or found["source"]
@@ -107,9 +117,12 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
         if (rails := _RAILS_SQL.match(text)) is not None:
             draft.statement = draft.statement or rails["sql"]
             continue
-        flush = current == "statement" and text.strip() != "" and draft.file is not None  # Flyway: as it stands in the file
-        flush = flush or (current == "detail" and text.strip() != "" and draft.sqlstate in _LISTING)
-        if current in ("detail", "context", "statement") and (flush or text[:1] in ("\t", " ")) and not _STACK.match(text):
+        # Flyway prints the statement as it stands in the file, without indenting it.
+        at_margin = (current == "statement" and draft.file is not None) or (
+            current == "detail" and draft.sqlstate in _LISTING
+        )
+        more = text[:1] in ("\t", " ") or (at_margin and text.strip() != "")
+        if current in ("detail", "context", "statement") and more and not _STACK.match(text):
             _extend(draft, current, text)
             _raw(draft, text)
             continue
@@ -177,9 +190,8 @@ def _keyed(draft: Draft, match: re.Match[str]) -> str | None:
     elif field in ("schema", "relation", "column", "constraint", "type"):
         # Only error objects and verbose output print these; a bare "table: x" elsewhere is somebody's prose.
         if draft.sqlstate_from == "printed" and getattr(draft.subject, field) is None:
-            from dataclasses import replace
-
-            draft.subject = replace(draft.subject, **{field: value})
+            named: dict[str, Any] = {field: value}
+            draft.subject = replace(draft.subject, **named)
     elif field == "position":
         if value.isdigit() and int(value) > 0:
             draft.statement_position = draft.statement_position or int(value)
@@ -191,11 +203,9 @@ def _keyed(draft: Draft, match: re.Match[str]) -> str | None:
     elif field == "migration":
         draft.migration_version = draft.migration_version or (value if " " not in value else None)
     elif field == "statement":
-        if re.match(r"(?i)\s*(?:--|/\*|alter|create|drop|insert|update|delete|with|select|do|call|grant|revoke|truncate|comment|"
-                    r"set|refresh|reindex|vacuum|analyze|merge|cluster|begin|lock|copy)\b|\s*(?:--|/\*)", value):
-            if draft.statement is None:
-                draft.statement = value
-                return "statement" if match["value"][:1] not in "'\"`" else None
+        if draft.statement is None and _SQL.match(value):
+            draft.statement = value
+            return "statement" if match["value"][:1] not in "'\"`" else None
     elif field == "message" and not draft.message:
         draft.message = value
     return None

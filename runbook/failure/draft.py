@@ -7,6 +7,12 @@ from datetime import datetime
 
 from runbook.failure.report import LoggedWait, Subject
 
+_ABSORBED = (
+    *("detail", "hint", "context", "statement", "statement_line", "statement_line_number", "statement_position"),
+    *("file", "line", "migration_version", "tool_code", "tool_condition", "tool_version"),
+    *("at", "role", "database", "pid", "application_name", "duration_ms", "framework"),
+)
+
 
 @dataclass(slots=True)
 class Draft:
@@ -55,11 +61,7 @@ class Draft:
         """Take from ``other``, which tells of the same failure, what this one does not know."""
         if other.sqlstate and other.sqlstate_from:
             self.set_sqlstate(other.sqlstate, other.sqlstate_from)
-        for name in (
-            "detail hint context statement statement_line statement_line_number statement_position file line "
-            "migration_version tool_code tool_condition tool_version at role database pid application_name "
-            "duration_ms framework"
-        ).split():
+        for name in _ABSORBED:
             if getattr(self, name) is None:
                 setattr(self, name, getattr(other, name))
         self.waits = self.waits or other.waits

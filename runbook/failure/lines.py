@@ -3,6 +3,7 @@
 Streams: one line at a time, none longer than ``LONGEST``, so that a log of any size costs little memory.
 """
 
+# ruff: noqa: E501 - tables of patterns, one a line
 from __future__ import annotations
 
 import io
@@ -74,7 +75,8 @@ def _from_stream(stream: IO[Any]) -> Iterator[str]:
         complete = piece.endswith(b"\n" if isinstance(piece, bytes) else "\n")
         if not rest_of_line:
             text = _decoded(piece) if isinstance(piece, bytes) else str(piece)
-            yield from re.split(r"\r+\n?|\n", text.rstrip("\r\n"))
+            text = text.rstrip("\r\n")
+            yield from re.split(r"\r+", text) if "\r" in text else (text,)
         rest_of_line = not complete
 
 
@@ -121,6 +123,8 @@ def _unwrapped(line: str, depth: int = 0) -> Iterator[str]:
 
 def _without_prefix(line: str) -> str:
     for _ in range(4):
+        if not line or (line[0].isalpha() and "|" not in line[:70] and "]: " not in line[:80]) or line[0] in " \t{":
+            return line
         for pattern in _PREFIXES:
             match = pattern.match(line)
             if match is not None:

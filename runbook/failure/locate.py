@@ -31,7 +31,7 @@ def locate(report: ErrorReport, migration: Migration) -> Statement | None:
 
 
 def _files(report: ErrorReport, migration: Migration) -> tuple[MigrationFile, ...]:
-    """The files the error can be about: the one it names, if it names one; down files only when nothing else is left."""
+    """The files the error can be about: the one it names; down files only when nothing else is left."""
     up = tuple(f for f in migration.files if not f.is_down) or migration.files
     if report.file:
         name = PurePath(report.file.replace("\\", "/")).name

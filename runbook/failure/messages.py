@@ -85,7 +85,7 @@ def classify(message: str) -> Known | None:
 
 def find_in(line: str) -> tuple[str, Known] | None:
     """A message quoted within a sentence, as people paste it in a chat: (the message, what it is); English only."""
-    for piece, text, template in _index("en"):
+    for piece, text, _ in _index("en"):
         first = _PLACEHOLDER.split(text, maxsplit=1)[0].strip(' "')
         if len(first) < 8 or piece not in line or (start := line.find(first)) < 0:
             continue
@@ -171,7 +171,7 @@ def _fits(template: Template, complaint: str, language: str) -> bool:
 
 
 def _no_space(reason: str) -> bool:
-    """Whether the C library's reason is a full disk; in another language it cannot be told, and a full disk is likeliest."""
+    """Whether the C library's reason is a full disk; in another language that is the likeliest, and cannot be told."""
     return re.search(r"no space left|quota exceeded", reason, re.I) is not None or not reason.isascii()
 
 
@@ -215,7 +215,7 @@ def with_detail(subject: Subject, sqlstate: str | None, detail: str | None) -> S
     if (key := _KEY.search(detail)) is not None:
         columns = tuple(_unquoted(c.strip()) for c in _COLUMN.findall(key.group(1)))
         subject = replace(subject, key_columns=columns)
-        if sqlstate == "23503" and (last := _LAST_QUOTED.search(detail)) is not None:
-            if subject.referenced_relation is None and subject.relation != last.group(1):
-                subject = replace(subject, referenced_relation=last.group(1))
+        last = _LAST_QUOTED.search(detail) if sqlstate == "23503" and subject.referenced_relation is None else None
+        if last is not None and subject.relation != last.group(1):
+            subject = replace(subject, referenced_relation=last.group(1))
     return subject

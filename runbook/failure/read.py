@@ -13,37 +13,31 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runbook.failure import sqlstates, words
+from runbook.failure.assemble import to_report
 from runbook.failure.continuation import REACH, is_field, read_following
 from runbook.failure.draft import Draft
 from runbook.failure.frameworks import Evidence, add_marks
 from runbook.failure.lines import Source, read_lines
-from runbook.failure.messages import classify, find_in, with_detail
-from runbook.failure.refusals import is_lost, is_refusal, read_refusal
+from runbook.failure.messages import Known, classify, find_in
+from runbook.failure.refusals import is_lost, is_refusal
 from runbook.failure.report import ErrorReport
 from runbook.failure.server_log import ServerLog
 from runbook.failure.shapes import begins
 from runbook.failure.tool_conditions import read_tool_refusal
-from runbook.text import clean
 
 if TYPE_CHECKING:
     from runbook.migration.model import Migration
 
 _BEFORE = 300
 """Lines before an error that are kept: the tool's announcement of the migration it runs."""
+_HEAD = 1000
+"""Lines at the beginning in which a tool gives itself away; later only those around an error are asked."""
 _DRAFTS_AT_MOST = 200
-_MESSAGE_AT_MOST = 4000
 
 _CONSEQUENCES = frozenset({"25P02"})
-_TIMEOUTS = {
-    "55P03": "lock",
-    "25P03": "idle_in_transaction",
-    "25P04": "transaction",
-    "57P05": "idle_session",
-}
-_LOCK_TIMEOUT = "canceling statement due to lock timeout"
-_DDL = re.compile(r"\s*(?:ALTER|CREATE|DROP|TRUNCATE|COMMENT|GRANT|REVOKE|REINDEX|REFRESH|CLUSTER|VACUUM|DO|LOCK)\b", re.I)
-_STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
-_USER_REQUEST = "canceling statement due to user request"
+_DDL = re.compile(
+    r"\s*(?:ALTER|CREATE|DROP|TRUNCATE|COMMENT|GRANT|REVOKE|REINDEX|REFRESH|CLUSTER|VACUUM|DO|LOCK)\b", re.I
+)
 
 
 def read_error(source: Source, *, migration: Migration | None = None) -> ErrorReport | None:
@@ -65,11 +59,54 @@ def read_errors(source: Source, *, migration: Migration | None = None) -> list[E
     drafts = _merged(reader.drafts)
     if not drafts:
         return reader.last_resort()
-    reports = [(d, _report(d, reader)) for d in drafts]
+    reports = [(d, to_report(d, reader.evidence, reader.log.waits)) for d in drafts]
     first = _first_real(reports, migration)
     ordered = [reports[first][1], *(r for i, (_, r) in enumerate(reports) if i != first)]
     ordered[0] = replace(ordered[0], later_errors=len(reports) - 1 - first + reader.beyond)
     return ordered
+
+
+# One of these stands in every line that begins an error; a log has millions of lines that do not.
+_WORDS = (
+    *("error", "fatal", "panic", "exception", "pq: ", "pg::", "sqlstate", "psycopg", "asyncpg", "postgrex", "npgsql"),
+    *("fail", "lock", "dirty", "checksum", "migrat", "revision", "drift", "connect", "refused", "timed out", "cancel"),
+    *("version", "'s': '", "fehler", "erro", "hata", "fel:", "chyba", "atlas", "script", "change", "not clean"),
+    *("p10", "p30", "name or service", "no such host", "does not exist", "file does"),
+)
+
+
+def _speaks_of_failure(line: str) -> bool:
+    if not line.isascii():
+        return True
+    lower = line.lower()
+    return any(word in lower for word in _WORDS) or _STATE_FIRST.match(line) is not None
+
+
+_STATE_FIRST = re.compile(r"\s*[0-9A-Z]{5}: ")
+
+
+def _word_before(line: str) -> tuple[str, str] | None:
+    """(severity, the rest) of a line that begins with a severity, in any language."""
+    found = _SEVERITY.match(line)
+    severity = words.severities().get(found[1].strip()) if found is not None else None
+    return (severity, line[found.end() :].strip()) if found is not None and severity is not None else None
+
+
+_SEVERITY = re.compile(r"\s*(?:psql:.+?:\d+: )?([^\s:：]+(?: [^\s:：]+)?)\s?[:：]\s+")
+
+
+def _harmless(line: str) -> bool:
+    said = _word_before(line)
+    return said is not None and said[0] not in words.GRAVE
+
+
+def _telling_warning(line: str) -> tuple[str, Known] | None:
+    """A warning that is the incident itself: a commit that waits for its standby no longer, a damaged collation."""
+    said = _word_before(line)
+    if said is None or said[0] != "WARNING":
+        return None
+    known = classify(said[1])
+    return (said[1], known) if known is not None and known.sqlstate.startswith("01") else None
 
 
 class _Reader:
@@ -79,7 +116,7 @@ class _Reader:
         self.log = ServerLog()
         self.beyond = 0  # errors after the most that are kept
         self._before: deque[str] = deque(maxlen=_BEFORE)
-        self._open: list[Draft] = []  # at most one: its following lines are being collected
+        self._open: list[Draft] = []  # none or one: its following lines are being collected
         self._following: list[str] = []
         self._short: list[str] = []  # the first lines, for a bare message without any sign of an error
 
@@ -87,11 +124,11 @@ class _Reader:
         if len(self._short) < 40 and line.strip():
             self._short.append(line)
         of_server, done = self.log.feed(line, number)
-        for draft in done:
-            self._add(draft)
+        for logged in done:
+            self._add(logged)
         if of_server:
             return
-        if line.strip():
+        if number <= _HEAD and line.strip():
             self.evidence.see(line)
         draft = self._begun(line, number)
         if draft is not None and self._is_part(draft, line):
@@ -113,37 +150,45 @@ class _Reader:
 
     def last_resort(self) -> list[ErrorReport]:
         """A bare message, a logged lock wait: what has no form of an error, but speaks of one."""
-        text = " ".join(self._short)
-        if (known := classify(text)) is None and self._short:
-            known = next((k for line in self._short if (k := classify(line.strip())) is not None), None)
-            text = next((line.strip() for line in self._short if classify(line.strip()) is not None), text)
-        if known is None and (quoted := next((q for line in self._short if (q := find_in(line)) is not None), None)):
-            text, known = quoted
-        if known is not None and not self.log.seen:
-            draft = Draft(text.strip(), 1, framework="bare", raw=self._short[:20], subject=known.subject)
+        warning = next((w for line in self._short if (w := _telling_warning(line)) is not None), None)
+        lines = [line.strip() for line in self._short if not _harmless(line)]
+        found = (
+            next(((line, k) for line in [" ".join(lines), *lines] if (k := classify(line)) is not None), None)
+            or next((q for line in lines if (q := find_in(line)) is not None), None)
+            or warning
+        )
+        if found is not None and not self.log.seen:
+            text, known = found
+            draft = Draft(
+                text, 1, framework="bare", raw=self._short[:20], subject=known.subject, language=known.language
+            )
+            draft.severity = "WARNING" if known.sqlstate.startswith("01") else "ERROR"
             draft.set_sqlstate(known.sqlstate, "message")
-            draft.language = known.language
             read_following(draft, self._short[1:])
-            return [_report(draft, self)]
-        lost = next((line for line in self._short if is_refusal(line) or is_lost(line)), None)
+            return [to_report(draft, self.evidence, self.log.waits)]
+        lost = next((line for line in lines if is_refusal(line) or is_lost(line)), None)
         if lost is not None:
-            return [_report(Draft(lost.strip(), 1, framework="bare", raw=self._short[:20]), self)]
+            return [
+                to_report(Draft(lost.strip(), 1, framework="bare", raw=self._short[:20]), self.evidence, self.log.waits)
+            ]
         if self.log.waits:
             wait = self.log.waits[-1]
-            message = f"process {wait.pid} {'acquired' if wait.acquired else 'still waiting for'} {wait.mode} on {wait.on}"
+            message = (
+                f"process {wait.pid} {'acquired' if wait.acquired else 'still waiting for'} {wait.mode} on {wait.on}"
+            )
             draft = Draft(message, 1, framework="server-log", severity="LOG", at=wait.at, pid=wait.pid)
-            return [_report(draft, self)]
+            return [to_report(draft, self.evidence, self.log.waits)]
         return []
 
     def _begun(self, line: str, number: int) -> Draft | None:
-        if _SOURCE_LINE.match(line):
+        if not _speaks_of_failure(line) or _SOURCE_LINE.match(line):
             return None
         draft = begins(line, number)
         if draft is not None and not draft.weak:
             return draft
         refused = read_tool_refusal(line, self.evidence.framework())
         if refused is None:
-            if draft is None and is_refusal(line) and re.search(r"rror|atal|failed|refused|E[A-Z]{6,}|unable|could not", line):
+            if draft is None and _COMPLAINT.search(line) and is_refusal(line):
                 return Draft(line.strip(), number, raw=[line])
             return draft
         made = Draft(_LOGGER.sub("", line.strip()), number, framework=refused.framework, raw=[line])
@@ -158,7 +203,12 @@ class _Reader:
         held = self._open[0]
         if is_field(line):
             return True
-        if draft.tool_condition and held.tool_condition and len(self._following) < 25 and draft.framework == held.framework:
+        if (
+            draft.tool_condition
+            and held.tool_condition
+            and len(self._following) < 25
+            and draft.framework == held.framework
+        ):
             held.tool_code = held.tool_code or draft.tool_code
             held.tool_version = held.tool_version or draft.tool_version
             held.migration_version = held.migration_version or draft.migration_version
@@ -185,7 +235,14 @@ class _Reader:
             read_following(draft, self._following)
             before = list(self._before)
             context = before[: max(len(before) - len(self._following), 0)]
-            add_marks(draft, self.evidence.framework(draft.framework), [*context, draft.raw[0], *self._following], len(context))
+            for line in (*context[-60:], draft.raw[0], *self._following):
+                self.evidence.see(line)
+            add_marks(
+                draft,
+                self.evidence.framework(draft.framework),
+                [*context, draft.raw[0], *self._following],
+                len(context),
+            )
             _sqlstate_before(draft, context)
             self._add(draft)
         self._open, self._following = [], []
@@ -199,6 +256,7 @@ class _Reader:
 
 _SOURCE_LINE = re.compile(r"\s*(?:raise|throw|return|assert|self\.|await|if|def|const|Error\.captureStackTrace)\b")
 """A line of source code as tracebacks show it: its words are not what happened."""
+_COMPLAINT = re.compile(r"rror|atal|failed|refused|E[A-Z]{6,}|unable|could not")
 _LOGGER = re.compile(r"^(?:\[?(?:ERROR|FATAL|error)\]?:?\s+(?:\[[\w.]+\]\s*)?)+")
 _CODE_BEFORE = re.compile(
     r"(?:Database error code|SQL State|SQLState|SQLSTATE|SqlState)\s*[:=]\s*\"?([0-9A-Z]{5})\b", re.I
@@ -231,7 +289,8 @@ def _merged(drafts: Iterable[Draft]) -> list[Draft]:
 
 
 def _same(held: Draft, draft: Draft) -> bool:
-    if draft.message not in held.message and held.message not in draft.message:
+    short, long = sorted((draft.message, held.message), key=len)
+    if short != long and (len(short) < 12 or short not in long):
         return False
     if held.from_server_log and draft.from_server_log:
         return False
@@ -263,112 +322,3 @@ def _first_real(reports: list[tuple[Draft, ErrorReport]], migration: Migration |
     if told is not None and reports[first][1].tool_condition in (None, "failed_migration", "connection_failed"):
         return told
     return first
-
-
-def _report(draft: Draft, reader: _Reader) -> ErrorReport:
-    framework = draft.framework or "bare"
-    if not draft.from_server_log:
-        framework = reader.evidence.framework(draft.framework) or draft.framework or "bare"
-    message = draft.message[:_MESSAGE_AT_MOST]
-    if not draft.sqlstate and not draft.tool_condition and (known := classify(message)) is not None:
-        draft.set_sqlstate(known.sqlstate, "message")
-        draft.subject, draft.language = known.subject, known.language
-    raw = "\n".join(draft.raw)[:_MESSAGE_AT_MOST]
-    lost = is_lost(message, draft.sqlstate)
-    refused = not draft.from_server_log and _is_connection(draft, message, lost)
-    refusal = read_refusal(_refusal_text(draft, raw)) if refused else None
-    if refusal is not None and refusal.sqlstate and draft.sqlstate_from in (None, "message"):
-        draft.sqlstate, draft.sqlstate_from = refusal.sqlstate, "message"
-    statement, position = _statement(draft)
-    return ErrorReport(
-        framework=framework,
-        message=clean(message),
-        severity=draft.severity,
-        sqlstate=draft.sqlstate,
-        sqlstate_from=draft.sqlstate_from,
-        condition=sqlstates.condition(draft.sqlstate),
-        detail=_cleaned(draft.detail),
-        hint=_cleaned(draft.hint),
-        context=_cleaned(draft.context),
-        statement=statement,
-        statement_position=position,
-        file=_cleaned(draft.file),
-        line=draft.line,
-        migration_version=_cleaned(draft.migration_version),
-        subject=with_detail(draft.subject, draft.sqlstate, draft.detail),
-        timeout=_timeout(draft, message),
-        is_connection=refused,
-        refusal_kind=refusal.kind if refusal else None,
-        connection_lost=lost and not refused,
-        tool_code=draft.tool_code,
-        tool_condition=_tool_condition(draft, refused),
-        tool_version=_cleaned(draft.tool_version or (draft.migration_version if draft.tool_condition else None)),
-        at=draft.at,
-        role=_cleaned(draft.role),
-        database=_cleaned(draft.database),
-        pid=draft.pid,
-        application_name=_cleaned(draft.application_name),
-        duration_ms=draft.duration_ms,
-        waits=tuple(w for w in reader.log.waits if draft.pid is None or w.pid == draft.pid),
-        language=draft.language,
-        raw=clean(raw),
-    )
-
-
-_CONNECTING = re.compile(r"connection to server (?:at|on) |could not connect|failed to connect|attempt failed|psql: error: ")
-
-
-def _is_connection(draft: Draft, message: str, lost: bool) -> bool:
-    if draft.tool_condition == "connection_failed":
-        return True
-    if draft.severity == "FATAL" and draft.raw and _CONNECTING.search(draft.raw[0]):
-        return True
-    if draft.statement or draft.statement_line or draft.sqlstate == "3D000":
-        return draft.sqlstate == "3D000" and draft.severity == "FATAL"
-    if lost and not _CONNECTING.search(message):
-        return False
-    return draft.tool_condition is None and is_refusal(message if draft.sqlstate else "\n".join(draft.raw[:3]), draft.sqlstate)
-
-
-def _refusal_text(draft: Draft, raw: str) -> str:
-    """libpq's message may go over several lines: one for each host and address it tried."""
-    return raw if draft.sqlstate is None and len(raw) < 2000 else draft.message
-
-
-def _tool_condition(draft: Draft, refused: bool) -> str | None:
-    if draft.tool_condition is not None:
-        return draft.tool_condition
-    if refused:
-        return "connection_failed"
-    return "not_in_transaction" if draft.sqlstate == "25001" else None
-
-
-def _statement(draft: Draft) -> tuple[str | None, int | None]:
-    statement = draft.statement
-    if statement is None and draft.statement_line and draft.statement_line_number == 1:
-        whole = draft.statement_line.strip()
-        statement = whole if not (whole.startswith("...") or whole.endswith("...")) else whole.strip(".")
-    return _cleaned(statement), draft.statement_position
-
-
-def _cleaned(text: str | None) -> str | None:
-    return clean(text) if text else None
-
-
-def _timeout(draft: Draft, message: str) -> str | None:
-    if draft.sqlstate == "55P03":
-        return "lock" if _says(message, _LOCK_TIMEOUT) else None
-    if draft.sqlstate == "57014":
-        if _says(message, _STATEMENT_TIMEOUT):
-            return "statement"
-        return "user_request" if _says(message, _USER_REQUEST) else None
-    return _TIMEOUTS.get(draft.sqlstate or "")
-
-
-def _says(message: str, template: str) -> bool:
-    """Whether ``message`` is that message of the server, in any language."""
-    from runbook.failure.messages import translations
-
-    if template in message:
-        return True
-    return any(language["messages"].get(template, "\0") in message for language in translations().values())

@@ -45,6 +45,7 @@ _SQLSTATE_KIND: dict[str, RefusalKind] = {
     "53300": "too_many_clients",
     "57P03": "starting_up",
 }
+_PRISMA = re.compile(r"\bP10\d\d\b")
 _TRANSIENT: frozenset[RefusalKind] = frozenset({"refused", "timed_out", "closed_unexpectedly"})
 
 _CONNECTION = re.compile(
@@ -78,9 +79,12 @@ _LOST_SQLSTATES = frozenset({"57P01", "57P02", "57P04", "57P05", "25P03", "25P04
 def read_refusal(message: str) -> Refusal:
     """The refusal that ``message`` describes, whichever driver wrote it; kind ``other`` when none is known."""
     text = clean_line(message)
-    known = classify(re.sub(r".*(?:FATAL|ВАЖНО|致命错误|치명적오류|FATALE|FATALT|ФАТАЛЬНО|ფატალური)\s*[:：]\s+", "", text))
+    known = classify(
+        re.sub(r".*(?:FATAL|ВАЖНО|致命错误|치명적오류|FATALE|FATALT|ФАТАЛЬНО|ფატალური)\s*[:：]\s+", "", text)
+    )
+    coded = _PRISMA.search(text) is not None  # its words are its own, under the code
     refusal = read_libpq_refusal(message)
-    if refusal.kind != "other":
+    if refusal.kind != "other" and not coded:
         return replace(refusal, message=clean_line(refusal.message))
     for pattern, kind in _COMPILED:
         if pattern.search(text):

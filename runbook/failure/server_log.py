@@ -10,7 +10,8 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
@@ -34,15 +35,31 @@ _APPLICATION = re.compile(r"(?:app|application|a)=([^,\s]*)")
 _DURATION = re.compile(r"duration: ([\d.]+) ms(?:  (?:statement|execute [^:]*|parse [^:]*|bind [^:]*): (.*))?", re.S)
 _HOLDERS = re.compile(r"(?:Process(?:es)? holding the lock|holding the lock)s?: ([\d, ]+)\.")
 _CSV_FIELDS = (
-    "timestamp user dbname pid connection_from session_id line_num ps session_start vxid txid error_severity state_code "
-    "message detail hint internal_query internal_position context statement cursor_position location application_name"
-).split()
+    *("timestamp", "user", "dbname", "pid", "connection_from", "session_id", "line_num", "ps", "session_start"),
+    *("vxid", "txid", "error_severity", "state_code", "message", "detail", "hint", "internal_query"),
+    *("internal_position", "context", "statement", "cursor_position", "location", "application_name"),
+)
 
 
 @cache
-def _line() -> re.Pattern[str]:
-    names = {**words.severities(), **{w: f for w, f in words.fields().items() if f != "LINE"}}
-    return re.compile(rf"(?P<prefix>.{{4,240}}?)(?P<word>{words.alternatives(list(names))})\s?[:：]\s{{1,2}}(?P<text>.*)", re.S)
+def _names() -> frozenset[str]:
+    return frozenset({*words.severities(), *(w for w, f in words.fields().items() if f != "LINE")})
+
+
+_LAST_WORD = re.compile(r"(?:[^\s:\]>|\[]+ )?([^\s:\]>|\[]+)\s?\Z")
+
+
+def _head(line: str) -> tuple[str, str, str] | None:
+    """(prefix, severity or field, text) of a line of the log: PostgreSQL puts two blanks after the word's colon."""
+    at = line.find(":  ", 4, 300)
+    while at > 0:
+        found = _LAST_WORD.search(line, max(at - 40, 0), at)
+        if found is not None:
+            for word, start in ((found[0].strip(), found.start()), (found[1], found.start(1))):
+                if word in _names():
+                    return line[:start], word, line[at + 3 :].lstrip(" ")
+        at = line.find(":  ", at + 1, 300)
+    return None
 
 
 class ServerLog:
@@ -52,7 +69,7 @@ class ServerLog:
         self._open: OrderedDict[int | str, Draft] = OrderedDict()
         self._last: int | str | None = None
         self._csv: list[str] = []
-        self._sequence = 0
+        self._wait_lines: list[int] = []  # the input's line of each of ``waits``
         self.waits: list[LoggedWait] = []
         self.seen = False
 
@@ -65,14 +82,13 @@ class ServerLog:
         if line[:1] == "\t" and self._last is not None:
             self._continue(line)
             return True, []
-        match = _line().match(line)
-        prefix = match["prefix"] if match else ""
-        pid = _pid(prefix) if match else None
-        if match is None or not self._is_ours(prefix, pid):
+        head = _head(line)
+        pid = _pid(head[0]) if head is not None else None
+        if head is None or not self._is_ours(head[0], pid):
             self._last = None
             return False, []
         self.seen = True
-        return True, self._entry(match, prefix, pid, number, line)
+        return True, self._entry(*head, pid, number, line)
 
     def _is_ours(self, prefix: str, pid: int | None) -> bool:
         """A log_line_prefix has a time and a pid; one without a pid is believed once the log was recognised."""
@@ -91,15 +107,16 @@ class ServerLog:
         self._open.clear()
         return done
 
-    def _entry(self, match: re.Match[str], prefix: str, pid: int | None, number: int, line: str) -> list[Draft]:
+    def _entry(self, prefix: str, word: str, text: str, pid: int | None, number: int, line: str) -> list[Draft]:
         key: int | str = pid if pid is not None else "?"
-        word, text = match["word"], match["text"]
         self._last = key
         field = words.fields().get(word)
         if field is not None and word not in words.severities():
             self._field(key, field, text, line)
             return []
         done = [d for d in [self._open.pop(key, None)] if d is not None and d.severity in words.GRAVE]
+        if word == "LOG" and " ms" not in text:
+            return done
         draft = Draft(text, number, from_server_log=True, framework="server-log", raw=[line])
         draft.severity_word, draft.severity = word, words.severities()[word]
         draft.language = words.language_of(word)
@@ -147,21 +164,18 @@ class ServerLog:
             draft.raw.append(line)
 
     def _log_line(self, draft: Draft) -> None:
-        wait = read_wait(draft.message, draft.at)
+        wait = None if draft.message.startswith("duration") else read_wait(draft.message, draft.at)
         if wait is not None:
             self.waits.append(wait)
             draft.waits = (wait,)
-            self._wait_lines = (*getattr(self, "_wait_lines", ()), draft.at_line)[-_WAITS_AT_MOST:]
-            del self.waits[:-_WAITS_AT_MOST]
+            self._wait_lines.append(draft.at_line)
+            del self.waits[:-_WAITS_AT_MOST], self._wait_lines[:-_WAITS_AT_MOST]
         if (duration := _DURATION.match(draft.message)) is not None:
             draft.duration_ms = float(duration[1])
 
     def _add_holders(self, at_line: int, holders: tuple[int, ...]) -> None:
-        from dataclasses import replace
-
-        lines: tuple[int, ...] = getattr(self, "_wait_lines", ())
-        if at_line in lines:
-            place = lines.index(at_line) - len(lines)
+        if at_line in self._wait_lines:
+            place = self._wait_lines.index(at_line)
             self.waits[place] = replace(self.waits[place], holders=holders)
 
     def _feed_csv(self, line: str, number: int) -> list[Draft]:
@@ -286,7 +300,7 @@ def _time(prefix: str) -> datetime | None:
             digits = zone[1:].replace(":", "").ljust(4, "0")
             offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
             return moment.replace(tzinfo=timezone(offset if zone[0] == "+" else -offset))
-        return moment.replace(tzinfo=timezone.utc) if zone else moment
+        return moment.replace(tzinfo=UTC) if zone else moment
     except ValueError:
         return None
 

@@ -4,6 +4,7 @@ A shape is a pattern with the groups ``msg`` and, where it prints them, ``sev`` 
 ``cls`` (exception class), ``condition``, ``file`` and ``line``. The first that matches a line wins.
 """
 
+# ruff: noqa: E501 - tables of patterns, one a line
 from __future__ import annotations
 
 import re
@@ -24,9 +25,7 @@ class Shape:
 
 
 _STATE = r"(?P<state>[0-9A-Z]{5})"
-_PYTHON_DRIVER = (
-    r"(?:psycopg2|psycopg|asyncpg|pg8000|aiopg|django\.db\.utils|sqlalchemy\.exc|sqlalchemy\.dialects\.postgresql\.\w+|peewee)"
-)
+_PYTHON_DRIVER = r"(?:psycopg2|psycopg|asyncpg|pg8000|aiopg|django\.db\.utils|sqlalchemy\.exc|sqlalchemy\.dialects\.postgresql\.\w+|peewee)"
 
 
 @cache
@@ -42,7 +41,7 @@ def shapes() -> tuple[Shape, ...]:
              "php"),
             # Elixir: postgrex Postgrex.Error.message/1
             ("postgrex", rf"\(Postgrex\.Error\) {severity}(?: {_STATE})?(?: \((?P<condition>\w+)\))?:? (?P<msg>.+)", True, "ecto"),
-            ("postgrex-inspect", rf"%Postgrex\.Error\{{.*?code: :(?P<condition>\w+),.*?message: \"(?P<msg>(?:[^\"\\]|\\.)*)\"", True, "ecto"),
+            ("postgrex-inspect", r"%Postgrex\.Error\{.*?code: :(?P<condition>\w+),.*?message: \"(?P<msg>(?:[^\"\\]|\\.)*)\"", True, "ecto"),
             ("go-pg", rf"ERROR #{_STATE} (?P<msg>.+)", True, None),
             # .NET: Npgsql PostgresException.Message
             ("npgsql", rf"(?:Npgsql\.PostgresException(?: \(0x[0-9A-F]+\))?|PostgresException): {_STATE}: (?P<msg>.+)", True,
@@ -165,7 +164,9 @@ def _split_sql(draft: Draft) -> None:
 def _inner(draft: Draft) -> None:
     """A message that holds the server's own one: ``ActiveRecord::...: PG::...: ERROR:  ...``."""
     severity = words.alternatives([w for w, s in words.severities().items() if s in words.GRAVE])
-    inner = re.search(rf"(?:^|[\s:\"'(]|: )(?P<sev>{severity})[:：]\s+(?:(?P<state>[0-9A-Z]{{5}}): )?(?P<msg>\S.*)", draft.message)
+    inner = re.search(
+        rf"(?:^|[\s:\"'(]|: )(?P<sev>{severity})[:：]\s+(?:(?P<state>[0-9A-Z]{{5}}): )?(?P<msg>\S.*)", draft.message
+    )
     if inner is None:
         return
     draft.severity_word = inner.group("sev")

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 SQLSTATE = re.compile(r"(?:[0-9A-HJ-PX][0-9A-Z]{4})\Z")
-"""Five characters: class and subclass. Classes outside the standard's 0-4 and A-H are PostgreSQL's own or a vendor's."""
+"""Five characters: class and subclass; PostgreSQL's own classes begin with 5, F, H, P or X."""
 
 _GENERIC = frozenset({"internalerror", "dataexception", "connectionexception", "warning", "successfulcompletion"})
 """Conditions whose names are also the names of a driver's base classes, which stand for many codes."""
@@ -27,14 +27,14 @@ _OTHER_NAMES = {
     "invalidpassword": "28P01",
     "transactiontimeout": "25P04",
 }
-"""Class names that differ from the condition. Sources: asyncpg/exceptions/__init__.py, psycopg/errors.py, ruby-pg errorcodes.def."""
+"""Class names that differ from the condition. Sources: asyncpg/exceptions, psycopg/errors.py, ruby-pg errorcodes.def."""
 
 
 @cache
 def _conditions() -> dict[str, str]:
     text = files("runbook.failure").joinpath("data/sqlstates.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {code: name for code, name in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 @cache

@@ -101,6 +101,12 @@ TOOL_REFUSALS: tuple[ToolRefusal, ...] = (
     _t("ecto", "lock_not_acquired", r"could not obtain (?:migration )?lock|migration lock"),
 )  # fmt: skip
 
+_QUICK = re.compile(
+    r"[Mm]igrat|evision|hecksum|check ?sum|[Ll]ock|irty|\bP[1-4]\d{3}|rift|not clean|atlas|versions?\b|[Cc]hange|signature"
+    r"|file does not exist|VersionM|obtain connection|schema|Sqitch|corrupt|transactional|model for",
+    re.I,
+)
+"""One of these stands in every message below: looked for before the patterns are tried one by one."""
 _KNOWN_CODE = re.compile(r"\b(P[1-4]\d{3})\b")
 
 
@@ -115,6 +121,8 @@ class Refused:
 def read_tool_refusal(line: str, framework: str | None = None) -> Refused | None:
     """What the tool refuses for in ``line``; of several readings that of ``framework``, when that is known."""
     found: Refused | None = None
+    if not _QUICK.search(line):
+        return None
     for row in TOOL_REFUSALS:
         match = row.pattern.search(line)
         if match is None:

@@ -141,7 +141,9 @@ def test_the_message_alone_tells_the_sqlstate_that_the_server_sent(matrix_databa
         error = _failure(matrix_database, sql)
         message = error.diag.message_primary or ""
         known = classify(message)
-        same = known is not None and (known.sqlstate == error.sqlstate or _known_difference(known.sqlstate, error.sqlstate))
+        same = known is not None and (
+            known.sqlstate == error.sqlstate or _known_difference(known.sqlstate, error.sqlstate)
+        )
         named = subject is None or (known is not None and getattr(known.subject, subject[0]) == subject[1])
         if not same or not named:
             wrong.append((sql, error.sqlstate, message, known))
@@ -163,11 +165,15 @@ def test_a_drivers_exception_class_is_the_sqlstate(database: Database) -> None:
 
 
 def test_every_class_of_psycopg_is_known_by_its_own_name() -> None:
-    classes = {c.__name__: c.sqlstate for c in vars(psycopg.errors).values() if isinstance(c, type) and issubclass(c, psycopg.Error) and c.sqlstate}
+    errors = [c for c in vars(psycopg.errors).values() if isinstance(c, type) and issubclass(c, psycopg.Error)]
+    classes = {c.__name__: c.sqlstate for c in errors if c.sqlstate}
     names = [condition(code) for code in classes.values()]
     # Two conditions of one name, or the name of a base class: the class does not tell.
     unclear = {name for name, code in classes.items() if names.count(condition(code)) > 1} | {
-        "InternalError_", "DataException", "ConnectionException", "SqlStatementNotYetComplete",
+        "InternalError_",
+        "DataException",
+        "ConnectionException",
+        "SqlStatementNotYetComplete",
     }
     wrong = {name: of_class(name) for name, code in classes.items() if of_class(name) != code and name not in unclear}
     assert wrong == {}
@@ -183,7 +189,8 @@ def test_every_template_names_a_condition_and_says_what_each_placeholder_is() ->
 def test_a_template_recognises_itself_in_every_language() -> None:
     """Filled in with a name, no template is taken for another one that means another SQLSTATE."""
     wrong = []
-    for language, data in [("en", {t.text: t.text for t in templates()}), *((k, v["messages"]) for k, v in translations().items())]:
+    english = {t.text: t.text for t in templates()}
+    for language, data in [("en", english), *((k, v["messages"]) for k, v in translations().items())]:
         meant: dict[str, set[str]] = {}
         for template in templates():
             if template.text in data:
@@ -191,7 +198,11 @@ def test_a_template_recognises_itself_in_every_language() -> None:
         for text, codes in meant.items():
             filled = _filled(text)
             known = classify(filled) if "%" not in filled else None
-            if known is not None and known.sqlstate not in codes and not (codes == {"53100"} and known.sqlstate == "58030"):
+            if (
+                known is not None
+                and known.sqlstate not in codes
+                and not (codes == {"53100"} and known.sqlstate == "58030")
+            ):
                 wrong.append((language, filled, codes, known.sqlstate))
     assert [w for w in wrong if w[3] != "42601"] == []
 

@@ -1,0 +1,96 @@
+"""Which statement of the migration failed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from runbook.failure import read_error
+from runbook.failure.locate import locate
+from runbook.migration import load, parse
+
+SQL = """BEGIN;
+SET LOCAL lock_timeout = '200ms';
+ALTER TABLE orders
+    ADD COLUMN note text;
+CREATE UNIQUE INDEX orders_id_key
+    ON orders (id);
+ALTER TABLE orders ADD COLUMN other text; -- the last one
+ALTER TABLE users ALTER COLUMN email SET NOT NULL;
+CREATE INDEX CONCURRENTLY users_email ON users (email);
+COMMIT;
+"""
+TEXTS = Path(__file__).parent / "texts"
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ('psql:<sql>:6: ERROR:  could not create unique index "orders_id_key"', 5),
+        ('psql:<sql>:4: ERROR:  relation "orders" does not exist', 3),
+        ("(psycopg2.errors.LockNotAvailable) canceling statement due to lock timeout\n"
+         "[SQL: ALTER TABLE orders ADD COLUMN note text]", 3),
+        ("ERROR:  canceling statement due to statement timeout\n"
+         "STATEMENT:  create unique index orders_id_key on orders(id);", 5),
+        ('ERROR:  column "email" of relation "users" contains null values', 8),
+        ("ERROR:  CREATE INDEX CONCURRENTLY cannot run inside a transaction block", 9),
+        ('ERROR:  column "other" of relation "orders" already exists', 7),
+        ('could not create unique index "orders_id_key"', 5),
+    ],
+)  # fmt: skip
+def test_the_statement_is_found_by_line_by_text_or_by_what_the_error_names(output: str, line: int) -> None:
+    report = read_error(output)
+    assert report is not None
+    found = locate(report, parse(SQL))
+    assert found is not None
+    assert found.line == line
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "ERROR:  canceling statement due to lock timeout",
+        'ERROR:  relation "orders" does not exist',
+        'ERROR:  relation "payments" does not exist\nSTATEMENT:  SELECT * FROM payments WHERE id = 1',
+        "ERROR:  deadlock detected",
+    ],
+)
+def test_no_statement_is_named_when_several_or_none_could_be_it(output: str) -> None:
+    report = read_error(output)
+    assert report is not None
+    assert locate(report, parse(SQL)) is None
+
+
+def test_the_output_of_a_real_psql_run_leads_to_its_statement(tmp_path: Path) -> None:
+    (tmp_path / "0007.sql").write_text(SQL)
+    report = read_error(TEXTS / "real-psql-file.txt")
+    assert report is not None
+    found = locate(report, load([tmp_path / "0007.sql"]))
+    assert found is not None
+    assert found.sql.startswith("CREATE UNIQUE INDEX orders_id_key")
+
+
+def test_the_file_that_the_tool_names_is_searched_and_no_other(tmp_path: Path) -> None:
+    for name in ("V1__a.sql", "V2__b.sql"):
+        (tmp_path / name).write_text("SELECT 1;\nALTER TABLE orders ADD COLUMN x int;\n")
+    text = (
+        'SQL State  : 42701\nError Code : 0\nMessage    : ERROR: column "x" of relation "orders" already exists\n'
+        "Location   : db/migration/V2__b.sql (/sql/V2__b.sql)\nLine       : 2\n"
+        "Statement  : ALTER TABLE orders ADD COLUMN x int\n"
+    )
+    report = read_error(text)
+    assert report is not None
+    found = locate(report, load([tmp_path], runner="flyway"))
+    assert found is not None
+    assert (Path(found.file).name, found.line) == ("V2__b.sql", 2)
+
+
+def test_a_file_sent_as_one_string_is_searched_by_the_errors_position() -> None:
+    report = read_error("ERROR:  canceling statement due to lock timeout")
+    assert report is not None
+    sent = dataclasses.replace(report, statement=SQL, statement_position=SQL.index("CREATE UNIQUE") + 3)
+    found = locate(sent, parse(SQL))
+    assert found is not None
+    assert found.kind == "CREATE INDEX"
