@@ -455,7 +455,6 @@ CASES = (
                 "error_index_exists": True,
             },
         ),
-        never=("object-already-exists",),
     ),
     Case(
         "an invalid index that IF NOT EXISTS would keep",
