@@ -18,6 +18,7 @@ import yaml
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from runbook.diagnosis.catalogue import IDS
 from runbook.diagnosis.condition import Condition, ConditionError, where
 from runbook.diagnosis.facts import FactBook, Unknown, UnknownFact
 from runbook.sql import quote_ident, quote_literal
@@ -136,7 +137,7 @@ class Playbook:
 
     def render(self, book: FactBook) -> Rendered:
         """The body with the values of ``book``. Raises ``PlaybookError`` where a name is undefined."""
-        text = _render(self.body, book, self.path, self.body_line)
+        text = defused(_render(self.body, book, self.path, self.body_line))
         sections = split_sections(text)
         return Rendered(self.id, self.title, {k: v for k, (v, _) in sections.items()}, tuple(_blocks(sections)))
 
@@ -188,9 +189,9 @@ def check(playbook: Playbook, known_ids: Iterable[str] = ()) -> list[PlaybookErr
 
     book = FactBook.of_samples()
     errors: list[PlaybookError] = []
-    known = set(known_ids)
+    known = set(known_ids) | IDS
     for other in (*playbook.before, *playbook.see_also):
-        if known and other not in known:
+        if other not in known:
             errors.append(PlaybookError(playbook.path, 1, f"there is no cause {other!r}"))
     for item in (*playbook.required, *playbook.evidence):
         try:
@@ -296,12 +297,57 @@ def _or_unknown(function: Any) -> Any:
     return lambda v, *args, **kwargs: v if isinstance(v, Unknown) else function(v, *args, **kwargs)
 
 
+_STARTS_BLOCK = re.compile(r"^ {0,3}(?=#{1,6}(?:\s|$)|`{3}|~{3}|[-*+>]\s|={3}|-{3}|\d+[.)]\s)", re.M)
+
+
 def _finalize(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        # A value may hold several lines, but none of them starts a heading, a fence or a list of its own.
+        text = clean(value)
+        first, newline, rest = text.partition("\n")
+        first = re.sub(r"^(?=#|`{3}|~{3})", "\\\\", first)
+        return first + newline + _STARTS_BLOCK.sub("    ", rest) if newline else first
     if isinstance(value, Unknown):
         return str(value)
     return "" if value is None else value
+
+
+_CODE_SPAN = re.compile(r"(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)", re.S)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"\](?=\((?!\s*(?:https?://|#)))")
+
+
+def defused(markdown: str) -> str:
+    """Markdown without HTML and without links to anything but the web: values from outside stand in it.
+
+    Fenced blocks and code spans stay as they are.
+    """
+    parts: list[str] = []
+    prose: list[str] = []
+    fence = ""
+    for line in markdown.splitlines(keepends=True):
+        mark = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        if not fence and mark is None:
+            prose.append(line)
+            continue
+        if prose:
+            parts.append(_defuse_prose("".join(prose)))
+            prose = []
+        parts.append(line)
+        if not fence and mark is not None:
+            fence = mark[1]
+        elif mark is not None and mark[1].startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+    parts.append(_defuse_prose("".join(prose)))
+    return "".join(parts)
+
+
+def _defuse_prose(text: str) -> str:
+    parts, at = [], 0
+    for span in _CODE_SPAN.finditer(text):
+        parts += [_LINK.sub("]\\\\", _TAG.sub("\\\\<", text[at : span.start()])), span.group()]
+        at = span.end()
+    return "".join([*parts, _LINK.sub("]\\\\", _TAG.sub("\\\\<", text[at:]))])
 
 
 def _cut(text: str, width: int) -> str:
