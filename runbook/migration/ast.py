@@ -173,9 +173,24 @@ class FunctionUse:
     variadic: bool = False
 
 
+_WRAPPER, _LEAF, _INNER = 1, 2, 3
+_LEAVES = frozenset({"String", "Integer", "Float", "Boolean", "BitString", "A_Star"})
+_shapes: dict[type, int] = {}
+
+
+def _shape(node: Any) -> int:
+    """Whether a message is the Node wrapper, holds no other message, or may hold some: decided once per class."""
+    shape = _shapes.get(type(node))
+    if shape is None:
+        name = node.DESCRIPTOR.name
+        shape = _WRAPPER if name == "Node" else _LEAF if name in _LEAVES else _INNER
+        _shapes[type(node)] = shape
+    return shape
+
+
 def unwrap(node: Any) -> Any:
     """The concrete message inside a ``Node`` wrapper (None if it is empty); any other message as it is."""
-    if node is None or node.DESCRIPTOR.name != "Node":
+    if node is None or _shape(node) != _WRAPPER:
         return node
     which = node.WhichOneof("node")
     return getattr(node, which) if which else None
@@ -199,23 +214,25 @@ def walk(node: Any) -> Iterator[Any]:
         if current is None:
             continue
         yield current
-        stack.extend(reversed(list(children(current))))
+        if _shape(current) == _INNER:
+            stack.extend(reversed([child for _, child in _fields(current)]))
 
 
 def children(node: Any) -> Iterator[Any]:
     """The messages one level below, wrapped or not."""
-    for _, child in _fields(node):
-        yield child
+    return (child for _, child in _fields(node))
 
 
-def _fields(node: Any) -> Iterator[tuple[str, Any]]:
+def _fields(node: Any) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     for field, value in node.ListFields():
         if field.type == _MESSAGE:
             if hasattr(value, "DESCRIPTOR"):
-                yield field.name, value
+                found.append((field.name, value))
             else:
-                for item in value:
-                    yield field.name, item
+                name = field.name
+                found.extend((name, item) for item in value)
+    return found
 
 
 def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
@@ -512,28 +529,27 @@ def relations_used(node: Any) -> tuple[RelationUse, ...]:
             context = "read"
         if name == "CopyStmt" and current.HasField("relation"):
             context = "insert" if current.is_from else "read"
-        stack.extend(reversed(list(_scoped(current, name, context, hidden))))
+        if _shape(current) == _INNER:
+            stack.extend(reversed(_scoped(current, name, context, hidden)))
     return tuple(found)
 
 
-def _scoped(node: Any, name: str, context: str, hidden: frozenset[str]) -> Iterator[_Visit]:
+def _scoped(node: Any, name: str, context: str, hidden: frozenset[str]) -> list[_Visit]:
     """The children of ``node`` with the CTE names that hide relations in each."""
-    fields = list(_fields(node))
+    fields = _fields(node)
     clause = next((child for field, child in fields if field == "with_clause"), None)
     if clause is None:
-        for field, child in fields:
-            yield child, name, field, context, hidden
-        return
+        return [(child, name, field, context, hidden) for field, child in fields]
     ctes = [unwrap(c) for c in clause.ctes]
     every = hidden | {c.ctename for c in ctes}
     seen = hidden
+    visits: list[_Visit] = []
     for cte in ctes:
         # A CTE that is not recursive does not see itself: WITH t AS (SELECT ... FROM t) reads the table t.
-        yield cte.ctequery, "CommonTableExpr", "ctequery", context, every if clause.recursive else seen
+        visits.append((cte.ctequery, "CommonTableExpr", "ctequery", context, every if clause.recursive else seen))
         seen = seen | {cte.ctename}
-    for field, child in fields:
-        if field != "with_clause":
-            yield child, name, field, context, every
+    visits += [(child, name, field, context, every) for field, child in fields if field != "with_clause"]
+    return visits
 
 
 def _named_objects(node: Any) -> Iterator[RelationUse]:

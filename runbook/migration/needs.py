@@ -9,6 +9,7 @@ missing, which is another failure. Source: each command's page in the manual, "N
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from runbook.migration import ast
@@ -42,11 +43,11 @@ def _needs(node: Any, catalog: Catalog) -> Iterator[Need]:
 # -- objects --------------------------------------------------------------------------------------------------------
 
 
-def _own(name: Name, catalog: Catalog, privilege: str = "ownership") -> Iterator[Need]:
+def _own(name: Name, catalog: Catalog, *, or_schema_owner: bool = False) -> Iterator[Need]:
     found = resolved(name, catalog)
     if found is not None:
         yield from _schema_usage(name, catalog)
-        yield relation_need("owner", privilege, found)
+        yield replace(relation_need("owner", "ownership", found), or_schema_owner=or_schema_owner)
 
 
 def _relation(name: Name, catalog: Catalog, *privileges: str, kind: NeedKind = "table") -> Iterator[Need]:
@@ -80,14 +81,14 @@ def _superuser(what: str) -> Need:
     return Need("superuser", what, what, Name(None, ""), "")
 
 
-def _object(kind: str, item: Any, catalog: Catalog, privilege: str = "ownership") -> Iterator[Need]:
+def _object(kind: str, item: Any, catalog: Catalog, *, dropping: bool = False) -> Iterator[Need]:
     """Ownership of the object that DROP, COMMENT, ALTER ... OWNER and the like name."""
-    if kind in ("OBJECT_SCHEMA",):
+    if kind == "OBJECT_SCHEMA":
         yield _named("owner", "ownership", ast.qualified(item).name, "SCHEMA")
     elif kind in ("OBJECT_TYPE", "OBJECT_DOMAIN"):
         yield from _type(ast.qualified(item), catalog)
     elif kind in _RELATIONS:
-        yield from _own(ast.qualified(item), catalog, privilege)
+        yield from _own(ast.qualified(item), catalog, or_schema_owner=dropping)
     elif kind in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE"):
         name = ast.qualified(item)
         if any(name.schema in (None, f.schema) for f in catalog.functions.get(name.name, ())):
@@ -272,7 +273,7 @@ def _drop(node: Any, catalog: Catalog) -> Iterator[Need]:
             if len(parts) > 1:
                 yield from _own(Name(parts[-3] if len(parts) > 2 else None, parts[-2]), catalog)
         else:
-            yield from _object(kind, item, catalog, "ownership of it or its schema")
+            yield from _object(kind, item, catalog, dropping=True)
 
 
 def _rename(node: Any, catalog: Catalog) -> Iterator[Need]:

@@ -35,6 +35,7 @@ class Need:
     privilege: str
     name: Name
     object_type: str = "TABLE"
+    or_schema_owner: bool = False  # DROP is also the right of the schema's owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,7 @@ def _owner(need: Need, catalog: Catalog) -> Missing | None:
         relation = catalog.relations.get((need.name.schema or "", need.name.name))
         if relation is None or relation.created_here:
             return None
-        # DROP is also the right of the schema's owner.
-        if need.privilege == "ownership of it or its schema" and _owns_schema(relation.schema, catalog):
+        if need.or_schema_owner and _owns_schema(relation.schema, catalog):
             return None
         owner = relation.owner
         need = _with_type(need, relation)
