@@ -1,6 +1,6 @@
 """Makes the data files of runbook/failure/data from PostgreSQL's own files; run by hand when a major is added.
 
-    python tools/failure_data.py ERRCODES_TXT... --locale /usr/share/locale --version 15
+    python tests/tools/failure_data.py ERRCODES_TXT... --locale /usr/share/locale --version 15
 
 errcodes.txt lies in every server's share folder; the catalogs (postgres-N.mo, libpq5-N.mo, plpgsql-N.mo) in the
 Debian packages postgresql-N and libpq5.
@@ -30,7 +30,7 @@ def sqlstates(files: list[Path]) -> str:
         for line in file.read_text().splitlines():
             if match := re.match(r"([0-9A-Z]{5})\s+[EWS]\s+ERRCODE_\w+\s+(\w+)", line):
                 found.setdefault(*match.groups())
-    head = "# SQLSTATE\tcondition. Source: src/backend/utils/errcodes.txt, made by tools/failure_data.py\n"
+    head = "# SQLSTATE\tcondition. Source: src/backend/utils/errcodes.txt, made by tests/tools/failure_data.py\n"
     return head + "".join(f"{code}\t{name}\n" for code, name in sorted(found.items()))
 
 
