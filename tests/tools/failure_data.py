@@ -14,7 +14,7 @@ import json
 import re
 from pathlib import Path
 
-DATA = Path(__file__).parent.parent / "runbook" / "failure" / "data"
+DATA = Path(__file__).parents[2] / "runbook" / "failure" / "data"
 SEVERITIES = ("ERROR", "FATAL", "PANIC", "WARNING", "NOTICE", "LOG", "INFO")
 FIELDS = ("DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY")
 LOG_LINES = (
