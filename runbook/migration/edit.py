@@ -56,22 +56,17 @@ def _carried(
     before: Mapping[RelationKey, Relation],
     after: Changes,
 ) -> Mapping[Any, tuple[Any, ...]]:
-    gone = [e for r in before.values() for e in entries(r)]
-    come = [e for r in after.values() if r is not None for e in entries(r)]
-    if gone == come:
-        return derived
-    groups: dict[Any, dict[Any, None]] = {}
-
-    def group(key: Any) -> dict[Any, None]:
-        if key not in groups:
-            groups[key] = dict.fromkeys(derived.get(key, ()))
-        return groups[key]
-
+    had = [e for r in before.values() for e in entries(r)]
+    has = [e for r in after.values() if r is not None for e in entries(r)]
+    gone = [e for e in had if e not in has]
+    come = [e for e in has if e not in had]
+    groups: dict[Any, tuple[Any, ...]] = {}
     for key, value in gone:
-        group(key).pop(value, None)
+        group = groups[key] if key in groups else derived.get(key, ())
+        groups[key] = tuple(v for v in group if v is not value and v != value)
     for key, value in come:
-        group(key)[value] = None
-    return layered(derived).changed({key: tuple(values) or None for key, values in groups.items()})
+        groups[key] = (*(groups[key] if key in groups else derived.get(key, ())), value)
+    return layered(derived).changed({key: values or None for key, values in groups.items()}) if groups else derived
 
 
 def with_relation(catalog: Catalog, relation: Relation) -> Catalog:
@@ -172,6 +167,17 @@ def lineage(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
             if child is not None and key not in seen:
                 seen.add(key)
                 queue.append(child)
+
+
+def index_family(catalog: Catalog, relation: Relation, index: Index) -> list[tuple[Relation, Index]]:
+    """An index with, on a partitioned table, the partitions' indexes that are attached to it."""
+    found = [(relation, index)]
+    for key in relation.children if relation.kind == "p" else ():
+        child = catalog.relations.get(key)
+        for own in child.indexes if child is not None else ():
+            if child is not None and own.parent == index_key(relation, index):
+                found.extend(index_family(catalog, child, own))
+    return found
 
 
 def name_taken(catalog: Catalog, schema: str) -> Callable[[str], bool]:

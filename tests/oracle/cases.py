@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+FILES = ("ddl_cases.sql", "more_cases.sql")
 ROWS = 40
 """N of the cases: a few pages of rows are enough to tell an empty table from one that is not."""
 
@@ -43,11 +44,11 @@ class Seen:
 
 
 @cache
-def load(file: str = "ddl_cases.sql") -> tuple[dict[str, str], tuple[Case, ...]]:
-    """(fixtures by name, cases in order)."""
+def load() -> tuple[dict[str, str], tuple[Case, ...]]:
+    """(fixtures by name, cases in order) of both files."""
     fixtures: dict[str, str] = {}
     cases: list[Case] = []
-    for block in _blocks((HERE / file).read_text()):
+    for block in [b for file in FILES for b in _blocks((HERE / file).read_text())]:
         if block.kind == "fixture":
             fixtures[block.name] = block.text["body"].replace("@{N}", str(ROWS))
         else:

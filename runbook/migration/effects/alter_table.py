@@ -20,8 +20,8 @@ from runbook.migration.ast import (
 from runbook.migration.catalog import Column, Constraint, Relation
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.dropping import holders_of_column
-from runbook.migration.edit import lineage, owned_by_table
-from runbook.migration.effects import column_type, foreign_keys, indexes, minors, partitions
+from runbook.migration.edit import index_family, lineage, owned_by_table
+from runbook.migration.effects import column_type, foreign_keys, indexes, minors, partitions, queries
 from runbook.migration.effects.implied import proves_not_null
 from runbook.migration.effects.lock_levels import (
     DEFAULT_LEVEL,
@@ -39,6 +39,7 @@ from runbook.migration.effects.volatility import volatility
 # What ALTER TABLE accepts besides tables. Source: ATSimplePermissions.
 _NO_ROWS = frozenset({"v", "f", "S"})
 SEQUENCES_UNLOGGED = 15
+KEYS_RECURSE = 18  # from here ADD UNIQUE and EXCLUDE lock partitions as the parent
 
 
 def alter_table(scene: Scene, node: Any) -> None:
@@ -91,7 +92,7 @@ class _Alter:
             left = now.relations.get(key, member)
             kept = {i.name for i in left.indexes}
             scene.rewrite(_with_indexes(member, kept))
-        scene.catalog = self.before
+        scene.after, scene.catalog = now, self.before
 
     def _strongest(self) -> str:
         return max((self._level(c) for c in self.commands), key=STRENGTH.__getitem__, default=DEFAULT_LEVEL)
@@ -127,7 +128,9 @@ class _Alter:
         if command.type == "AT_AddConstraint":
             spec = constraint_spec(command.definition)
             return spec is not None and (
-                (spec.kind in ("c", "n") and not spec.no_inherit) or (spec.kind in ("f", "p") and partitioned)
+                (spec.kind in ("c", "n") and not spec.no_inherit)
+                or (spec.kind in ("f", "p") and partitioned)
+                or (partitioned and self.scene.major >= KEYS_RECURSE)
             )
         if command.type == "AT_ValidateConstraint":
             found = self.relation.constraint(command.name)
@@ -191,6 +194,7 @@ class _Alter:
             self.rewrite()
         elif default is not None and self._volatile(default):
             self.rewrite()
+            depend_on_sequences(scene, default)
             if self.has_rows() is not False:
                 self._sequences_called(default)
         filled = has_value or serial or spec.constraint("identity") is not None or generated is not None
@@ -208,9 +212,7 @@ class _Alter:
         return found.volatile
 
     def _sequences_called(self, expression: Any) -> None:
-        from runbook.migration.effects.queries import sequences_called
-
-        for sequence in sequences_called(self.scene, expression):
+        for sequence in queries.sequences_called(self.scene, expression):
             self.scene.lock(sequence, RX)
 
     def _not_null_without_value(self, name: str) -> None:
@@ -238,9 +240,11 @@ class _Alter:
         scene = self.scene
         if self.relation.column(command.name) is None and command.missing_ok:
             return
-        self.column(command.name)
-        if command.name in self.relation.partition_key:
+        column = self.column(command.name)
+        if any(command.name in m.partition_key for m in self.members):
             raise Failed("42P16", f"cannot drop column {command.name} named in partition key")
+        if column is not None and column.inherited:
+            raise Failed("42P16", f"cannot drop inherited column {command.name}")
         pointing = [
             (k, c)
             for k, c in scene.catalog.referencing.get(self.relation.key, ())
@@ -279,7 +283,7 @@ class _Alter:
                 self.scene.doubt("the column's present type is not known: it is taken to rewrite the table")
                 self.rewrite()
             return
-        if command.name in self.relation.partition_key:
+        if any(command.name in m.partition_key for m in self.members):
             raise Failed("42P16", f"cannot alter column {command.name} because it is part of the partition key")
         if self.relation.is_partition and column.inherited:
             raise Failed("42P16", f"cannot alter inherited column {command.name}")
@@ -316,6 +320,11 @@ class _Alter:
     def column_must_exist(self, command: AlterCommand) -> None:
         if command.name and not command.name.isdigit():
             self.column(command.name)
+
+    def set_default(self, command: AlterCommand) -> None:
+        self.column(command.name)
+        if command.definition is not None:
+            depend_on_sequences(self.scene, command.definition)
 
     def add_identity(self, command: AlterCommand) -> None:
         column = self.column(command.name)
@@ -533,11 +542,9 @@ class _Alter:
             raise Failed("2BP01", f"constraint {pointing[0][1].name} depends on index {found.index}")
         for key, _ in pointing:
             scene.lock_key(key, AX)
-        for member in self.members:
-            for index in member.indexes:
-                own = index.name == found.index or index.parent == (self.relation.schema, found.index)
-                if own:
-                    scene.lock_index(member, index, AX)
+        backing = self.relation.index(found.index)
+        for member, index in index_family(scene.catalog, self.relation, backing) if backing is not None else ():
+            scene.lock_index(member, index, AX)
 
     # -- the whole table ----------------------------------------------------------------------------------------------
 
@@ -552,10 +559,12 @@ class _Alter:
             scene.lock_toast(self.relation, self.mode)
 
     def change_owner(self, command: AlterCommand) -> None:
-        owner = command.node.newowner.rolename
         scene = self.scene
-        if owner and owner == self.relation.owner:
+        owner = command.node.newowner.rolename or scene.catalog.role
+        if owner == self.relation.owner:
             return
+        if self.relation.kind == "S" and self.relation.owned_by is not None:
+            raise Failed("0A000", f"cannot change owner of sequence {self.relation.name}: it is linked to a table")
         scene.lock_storage(self.relation, AX)
         for sequence in owned_by_table(scene.catalog, self.relation):
             scene.lock(sequence, AX)
@@ -629,6 +638,13 @@ def _with_indexes(relation: Relation, names: set[str]) -> Relation:
     return replace(relation, indexes=tuple(i for i in relation.indexes if i.name in names))
 
 
+def depend_on_sequences(scene: Scene, expression: Any) -> None:
+    """From some minor on, a default that calls a sequence keeps a lock on it."""
+    if minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num):
+        for sequence in queries.sequences_called(scene, expression):
+            scene.lock(sequence, AS)
+
+
 _KEYWORD = {"p": "PRIMARY KEY", "u": "UNIQUE", "x": "EXCLUDE"}
 
 _HANDLERS: dict[str, Callable[[_Alter, AlterCommand], None]] = {
@@ -637,7 +653,7 @@ _HANDLERS: dict[str, Callable[[_Alter, AlterCommand], None]] = {
     "AT_AlterColumnType": _Alter.change_type,
     "AT_SetNotNull": _Alter.set_not_null,
     "AT_DropNotNull": _Alter.drop_not_null,
-    "AT_ColumnDefault": _Alter.column_must_exist,
+    "AT_ColumnDefault": _Alter.set_default,
     "AT_SetStatistics": _Alter.column_must_exist,
     "AT_SetOptions": _Alter.column_must_exist,
     "AT_ResetOptions": _Alter.column_must_exist,

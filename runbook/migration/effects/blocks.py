@@ -61,7 +61,7 @@ def do_block(scene: Scene, node: Any) -> None:
                 raise
             scene.fails = scene.fails or type(failed.fails)(failed.fails.sqlstate, failed.fails.because, certain=False)
         scene.catalog = apply_node(scene.catalog, inner)
-    scene.catalog = before
+    scene.catalog, scene.after = before, None
 
 
 def _parse(source: str) -> Any:

@@ -15,8 +15,8 @@ from runbook.migration.ast import (
     unwrap,
 )
 from runbook.migration.catalog import Relation
-from runbook.migration.edit import lineage
-from runbook.migration.effects import foreign_keys, partitions, queries
+from runbook.migration.edit import lineage, owned_by_table
+from runbook.migration.effects import foreign_keys, minors, partitions, queries
 from runbook.migration.effects.scene import AS, AX, SRX, SUX, Failed, Scene
 
 REPLACES_TRIGGER = 14
@@ -62,12 +62,31 @@ def table(scene: Scene, node: Any) -> None:
             spec = constraint_spec(element)
             specs.extend([spec] if spec is not None else [])
         elif is_node(element, "TableLikeClause"):
-            scene.lock(scene.need(element.relation), AS)
+            source = scene.need(element.relation)
+            scene.lock(source, AS)
+            if element.options & LIKE_DEFAULTS:
+                _sequences_of(scene, source)
     for spec in specs:
+        if spec.kind == "default" and minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num):
+            for called in queries.sequences_called(scene, spec.expression):
+                scene.lock(called, AS)
         if spec.kind == "f" and spec.references is not None:
             to_itself = spec.references.name == me.name and spec.references.schema in (None, me.schema)
             if not to_itself:
                 foreign_keys.add(scene, me, spec, check=False)
+
+
+LIKE_DEFAULTS = 1 << 3  # CREATE_TABLE_LIKE_DEFAULTS, parsenodes.h
+
+
+def _sequences_of(scene: Scene, source: Relation) -> None:
+    """Defaults that are copied call the sequences of the table they are from."""
+    if not minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num):
+        return
+    for called in owned_by_table(scene.catalog, source):
+        column = source.column(called.owned_by[1]) if called.owned_by is not None else None
+        if column is not None and column.has_default and not column.identity:
+            scene.lock(called, AS)
 
 
 def foreign_table(scene: Scene, node: Any) -> None:

@@ -13,7 +13,7 @@ from runbook.migration.effects.result import Effects
 from runbook.migration.effects.scene import Failed, Scene
 from runbook.migration.model import Statement
 from runbook.migration.result import Fails
-from runbook.migration.versions import minimum_version, removals
+from runbook.migration.versions import Requirement, minimum_version, removals
 
 Finder = Callable[[Scene, Any], None]
 
@@ -23,15 +23,17 @@ def find_effects(statement: Statement, catalog: Catalog) -> Effects:
     scene = Scene(catalog)
     if statement.node is None:
         return _without_node(statement)
+    needs = minimum_version(statement, catalog)
+    lowest = max((n.minimum for n in needs), default=None)
     try:
-        _new_enough(statement, catalog)
+        _known_to(catalog, needs, statement)
         find_in(scene, statement.node)
     except Failed as failed:
         if failed.fails.certain:
-            return Effects(fails=failed.fails, transaction=scene.transaction)
+            return Effects(fails=failed.fails, transaction=scene.transaction, min_server_version=lowest)
         scene.fails = failed.fails
         scene.doubt(failed.fails.because)
-    return scene.effects()
+    return replace(scene.effects(), min_server_version=lowest)
 
 
 def find_in(scene: Scene, node: Any) -> None:
@@ -44,9 +46,9 @@ def find_in(scene: Scene, node: Any) -> None:
         scene.opaque(f"what {name} locks is not known")
 
 
-def _new_enough(statement: Statement, catalog: Catalog) -> None:
+def _known_to(catalog: Catalog, needs: tuple[Requirement, ...], statement: Statement) -> None:
     """Raises Failed where the server is older, or newer, than what the statement uses."""
-    for need in minimum_version(statement, catalog):
+    for need in needs:
         if need.minimum > catalog.server_version_num:
             raise Failed(need.sqlstate, f"{need.feature} needs PostgreSQL {need.minimum // 10000}")
     for gone in removals(statement, catalog):

@@ -83,7 +83,8 @@ def take(scene: Scene, roots: list[Relation], *, cascade: bool) -> None:
         else:
             scene.lock(relation, AX)
         for constraint in relation.constraints:
-            if constraint.kind == "f" and constraint.references not in dropped.relations:
+            whole = not (constraint.inherited and relation.is_partition)  # the triggers belong to the parent's
+            if constraint.kind == "f" and whole and constraint.references not in dropped.relations:
                 foreign_keys.drop(scene, constraint)
         for parent in relation.parents if relation.is_partition else ():
             above = scene.catalog.relations.get(parent)

@@ -49,7 +49,7 @@ def add(scene: Scene, relation: Relation, spec: ConstraintSpec, *, check: bool, 
 
 def lock_target(scene: Scene, target: Relation, columns: tuple[str, ...]) -> None:
     """The table that a new foreign key points to, its partitions, and from some minor on the index that serves it."""
-    keeps_index = minors.REFERENCED_INDEX_KEPT.in_force(scene.catalog.server_version_num)
+    keeps_index = minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num)
     for member in lineage(scene.catalog, target):
         scene.lock(member, SRX)
         if keeps_index:

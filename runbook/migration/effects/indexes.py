@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from runbook.migration.apply.tables import index_of, key_columns, same_index
 from runbook.migration.ast import ConstraintSpec, alter_commands, enum_name, options, qualified
 from runbook.migration.catalog import Index, Relation
-from runbook.migration.edit import lineage, name_taken
+from runbook.migration.edit import index_family, lineage, name_taken
 from runbook.migration.effects.lock_levels import OPTION_LEVELS, OPTION_SINCE
 from runbook.migration.effects.names import index_name
 from runbook.migration.effects.scene import AS, AX, SUX, SYSTEM_SCHEMAS, Failed, S, Scene, is_empty
@@ -151,18 +150,9 @@ def drop(scene: Scene, node: Any) -> None:
             scene.lock_key(key, AX)
         scene.lock(relation, SUX if node.concurrent else AX)
         scene.lock_index(relation, index, AX)
-        if relation.kind == "p":
-            _with_children(scene, relation, index, AX, AX)
-
-
-def _with_children(scene: Scene, relation: Relation, index: Index, mode: str, index_mode: str) -> None:
-    """The partitions' indexes attached to a partitioned one, with their tables."""
-    key = (index.schema or relation.schema, index.name)
-    for member in list(lineage(scene.catalog, relation))[1:]:
-        for own in member.indexes:
-            if own.parent == key or (own.parent is None and same_index(replace(own, parent=None), index)):
-                scene.lock(member, mode)
-                scene.lock_index(member, own, index_mode)
+        for member, own in index_family(scene.catalog, relation, index)[1:]:
+            scene.lock(member, AX)
+            scene.lock_index(member, own, AX)
 
 
 def reindex(scene: Scene, node: Any) -> None:
@@ -207,12 +197,9 @@ def _reindex_index(scene: Scene, relation: Relation, index: Index, *, concurrent
         scene.forbid_transaction()
         scene.lock(relation, mode)
         scene.lock_index(relation, index, AX)
-        key = (index.schema or relation.schema, index.name)
-        for member in list(lineage(scene.catalog, relation))[1:]:
-            for own in member.indexes:
-                if own.parent == key or (own.parent is None and same_index(own, index)):
-                    scene.lock(member, mode)
-                    _one_index(scene, member, own, concurrently)
+        for member, own in index_family(scene.catalog, relation, index)[1:]:
+            scene.lock(member, mode)
+            _one_index(scene, member, own, concurrently)
         return
     scene.lock(relation, mode)
     _one_index(scene, relation, index, concurrently)

@@ -114,7 +114,7 @@ def _targets(scene: Scene, node: Any) -> list[Relation]:
 
 def _analyze(scene: Scene, relation: Relation) -> None:
     scene.lock(relation, SUX)
-    if relation.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
+    if relation.kind != "p":
         scene.lock_indexes(relation, AS)
     scene.scan(relation)
     for member in list(lineage(scene.catalog, relation))[1:]:

@@ -30,5 +30,6 @@ PARENT_INDEX_LOCKED = Fix({12: 20, 13: 16, 14: 13, 15: 8, 16: 4})
 REFERENCING_LOCKED = Fix({15: 9, 16: 5, 17: 1})
 # SET LOGGED and SET UNLOGGED lock the sequences that the table owns (November 2024): on 16.2 only RowExclusiveLock.
 OWNED_SEQUENCES_LOCKED = Fix({15: 9, 16: 5, 17: 1})
-# Making a foreign key keeps AccessShareLock on the index that it points to: absent on 17.10 and 18.4, present on 18.6.
-REFERENCED_INDEX_KEPT = Fix({18: 5})
+# A new dependency keeps AccessShareLock on the relation depended on: the index that a foreign key points to, the sequence
+# that a default calls. Absent on 17.10 and 18.4, present on 18.6.
+DEPENDENCIES_LOCKED = Fix({18: 5})

@@ -83,7 +83,7 @@ def _pointing(scene: Scene, parent: Relation, child: Relation | None) -> None:
         other = scene.catalog.relations.get(key)
         if other is not None:
             scene.lock(other, SRX if minors.REFERENCING_LOCKED.in_force(version) else AS)
-            if child is not None and minors.REFERENCED_INDEX_KEPT.in_force(version):
+            if child is not None and minors.DEPENDENCIES_LOCKED.in_force(version):
                 foreign_keys.lock_referenced_index(scene, child, constraint.referenced_columns)
 
 
@@ -116,11 +116,16 @@ def detach(scene: Scene, parent: Relation, command: AlterCommand) -> None:
     final = command.type == "AT_DetachPartitionFinalize"
     full = scene.major >= DETACH_LOCKS_PARTITION_FULLY or concurrently or final
     scene.lock(child, AX if full else SUX)
+    if not concurrently and not final:
+        for member in list(lineage(scene.catalog, child))[1:]:
+            scene.lock(member, AX)
+    for index in child.indexes:
+        if index.parent is not None:
+            scene.lock_index(child, index, AX)
     default = scene.catalog.relations.get(parent.default_partition) if parent.default_partition is not None else None
     if default is not None:
         scene.lock(default, AX)
-    if concurrently or final:
-        for constraint in parent.constraints:
-            target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
-            if constraint.kind == "f" and target is not None:
-                scene.lock(target, SRX)
+    for constraint in parent.constraints:
+        target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
+        if constraint.kind == "f" and target is not None:
+            scene.lock(target, SRX)

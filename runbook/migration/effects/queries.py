@@ -23,13 +23,14 @@ from runbook.migration.ast import (
     walk,
 )
 from runbook.migration.catalog import Constraint, Relation
-from runbook.migration.edit import lineage
+from runbook.migration.edit import lineage, owned_by_table
 from runbook.migration.effects.foreign_keys import PLANS_PARTITIONED_INDEXES
 from runbook.migration.effects.scene import AS, RS, RX, SYSTEM_SCHEMAS, Failed, Scene
 from runbook.migration.effects.volatility import is_built_in
 
 _MODES = {"read": AS, "insert": RX, "update": RX, "delete": RX, "merge": RX}
 _SEQUENCE_CALLS = {"nextval": RX, "setval": RX, "currval": AS}
+COPY_TO_KEEPS_LOCK = 13  # before, COPY TO let its lock go at its own end
 SMALL_SHARE = 0.001  # of the rows, for a statement that finds its rows by an index
 _SETS_OF_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
 
@@ -147,6 +148,12 @@ def _write(scene: Scene, node: Any) -> None:
             if trigger.enabled in ("O", "A") and not trigger.internal:
                 scene.doubt(f"trigger {trigger.name} on {member.qualified} may lock and write more")
     kind = node_name(node)
+    if relation.kind == "v" and not relation.triggers and len(scene.catalog.reads.get(relation.key, ())) > 1:
+        raise Failed("55000", f"view {relation.qualified} is not automatically updatable: it reads several tables")
+    if relation.kind == "p" and kind == "InsertStmt":
+        scene.doubt("which partitions the rows go to is decided row by row: all are told")
+    if kind == "InsertStmt":
+        _sequences_filled(scene, relation, node)
     if kind in _SETS_OF_ROWS:
         condition = node.where_clause if node.HasField("where_clause") else None
         by_index = condition is not None and finds_by_index(relation, condition)
@@ -166,6 +173,21 @@ def _write(scene: Scene, node: Any) -> None:
                     _look_up(scene, member, constraint)
     if kind == "DeleteStmt" or (kind == "UpdateStmt" and written) or kind == "MergeStmt":
         _check_pointing(scene, members, None if kind == "DeleteStmt" else written)
+
+
+def _sequences_filled(scene: Scene, relation: Relation, node: Any) -> None:
+    """The sequences of serial and identity columns for which an INSERT gives no value."""
+    names = [unwrap(c).name for c in node.cols]
+    if not names:
+        select = unwrap(node.select_stmt) if node.HasField("select_stmt") else None
+        width = len(relation.columns) if select is not None else 0
+        if select is not None and select.values_lists:
+            width = len(unwrap(select.values_lists[0]).items)
+        names = [c.name for c in relation.columns[:width]]
+    for sequence in owned_by_table(scene.catalog, relation):
+        column = relation.column(sequence.owned_by[1]) if sequence.owned_by is not None else None
+        if column is not None and column.name not in names and (column.has_default or column.identity):
+            scene.lock(sequence, RX)
 
 
 def _is_values(node: Any) -> bool:
@@ -217,12 +239,18 @@ def _check_pointing(scene: Scene, members: list[Relation], written: set[str] | N
                 continue
             action = constraint.on_delete if written is None else constraint.on_update
             mode = RX if action in ("c", "n", "d") else RS
+            if scene.holds(other, mode):
+                continue
             for child in lineage(scene.catalog, other):
                 scene.lock(child, mode)
                 if child.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
                     scene.lock_indexes(child, mode)
                 if not any(i.columns[:1] == constraint.columns[:1] for i in child.indexes):
                     scene.scan(child)
+            if action in ("a", "r"):
+                scene.depends_on_data("23503", f"rows of {other.qualified} may point to what goes or changes")
+            if action == "c" and written is None:
+                _check_pointing(scene, list(lineage(scene.catalog, other)), None)
 
 
 def sequences_called(scene: Scene, node: Any) -> list[Relation]:
@@ -270,9 +298,9 @@ def copy(scene: Scene, node: Any) -> None:
         return
     relation = scene.need(node.relation)
     if not node.is_from:
-        for member in [relation]:
-            scene.lock(member, AS)
-            scene.scan(member)
+        if scene.major >= COPY_TO_KEEPS_LOCK:
+            scene.lock(relation, AS)
+        scene.scan(relation)
         return
     scene.lock(relation, RX)
     scene.write(relation, 1.0)

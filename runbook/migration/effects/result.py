@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from runbook.migration.catalog import RelationKey
+from runbook.migration.catalog import Catalog, RelationKey
 from runbook.migration.result import Confidence, Fails, RelationLock
 
 WorkKind = Literal["rewrite", "scan", "index_build", "write", "truncate"]
@@ -41,3 +41,6 @@ class Effects:
     work: tuple[Work, ...] = ()
     modes: tuple[tuple[RelationKey, str], ...] = ()
     """The locks by stored name, strongest mode each: what waits are computed from."""
+    min_server_version: int | None = None
+    after: Catalog | None = field(default=None, repr=False, compare=False)
+    """The catalog after the statement, where finding its effects led there."""

@@ -36,6 +36,7 @@ class Scene:
         self.fails: Fails | None = None
         self.confidence: Confidence = "exact"
         self.opaque_because: str | None = None
+        self.after: Catalog | None = None
         self._modes: dict[RelationKey, str] = {}
         self._new: set[RelationKey] = set()
         self._own: set[RelationKey] = set()
@@ -117,6 +118,10 @@ class Scene:
             self._modes[key] = mode
         if created:
             self._new.add(key)
+
+    def holds(self, relation: Relation, mode: str) -> bool:
+        """Whether the relation was locked in this mode or a stronger one."""
+        return STRENGTH.get(self._modes.get(relation.key, ""), -1) >= STRENGTH[mode]
 
     def lock_index(self, relation: Relation, index: Index, mode: str) -> None:
         self.lock_key(index_key(relation, index), mode, created=index.created_here or relation.created_here)
@@ -218,6 +223,7 @@ class Scene:
             opaque_because=self.opaque_because,
             work=work,
             modes=modes,
+            after=self.after,
         )
 
 
