@@ -156,7 +156,9 @@ def judge(playbook: Playbook, book: FactBook) -> Cause:
     if refuted:
         log_odds = min(log_odds, WEIGHT["refutes"] / 2)
     probability = 1 / (1 + math.exp(-log_odds))
-    verdict = _verdict(probability, bool(supporting), refuted, proved and not unknown_required)
+    # Where a requirement is unknown, another one that merely is not contradicted speaks for nothing.
+    supported = any(not (r.required and r.strength == "suggests" and unknown_required) for r in supporting)
+    verdict = _verdict(probability, supported, refuted, proved and not unknown_required)
     return Cause(
         playbook.id,
         playbook.title,

@@ -13,7 +13,7 @@ from runbook.playbook import Playbook, PlaybookError, duration
 from runbook.session import events as ev
 from runbook.session.events import Event
 from runbook.session.state import State
-from runbook.text import clean, clean_line, shorten
+from runbook.text import clean, clean_line, plural, shorten
 from runbook.triage.model import MARKS
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
@@ -58,7 +58,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,
     )
-    env.filters.update(e=escape, code=code, block=block, duration=duration, when=_when, told=_told, percent=_percent)
+    env.filters.update(
+        e=escape, code=code, block=block, duration=duration, when=_when, told=_told, percent=_percent, plural=plural
+    )
     return env
 
 
@@ -93,7 +95,7 @@ def _told(event: Event) -> str:
         case ev.SideSeen(name=name, reason=reason):
             return f"{escape(name)} could not be reached: {escape(reason)}"
         case ev.MigrationRead(runner=runner, files=files, statements=statements):
-            return f"migration read: {len(files)} files, {len(statements)} statements ({escape(runner)})"
+            return f"migration read: {plural(len(files), 'file')}, {plural(len(statements), 'statement')} ({escape(runner)})"
         case ev.ErrorRead(sqlstate=sqlstate, message=message):
             return f"error read: {escape(sqlstate or 'no SQLSTATE')} {escape(message)}"
         case ev.InputFailed(what=what, reason=reason):
@@ -107,7 +109,7 @@ def _told(event: Event) -> str:
         case ev.Noted(text=text, by=by):
             return f"note by {escape(by)}: {escape(text)}"
         case ev.CheckRun(sql=sql, status=status, rows=rows):
-            return f"check {code(shorten(sql, 80))}: {escape(status)}, {len(rows)} rows"
+            return f"check {code(shorten(sql, 80))}: {escape(status)}, {plural(len(rows), 'row')}"
         case ev.SessionClosed(reason=reason):
             return f"session closed ({escape(reason)})"
         case _:

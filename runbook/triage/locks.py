@@ -9,7 +9,7 @@ from runbook.migration.conflicts import conflicts
 from runbook.playbook import duration, lock_name
 from runbook.postgres.rows import PreparedTransactionRow, ProgressRow, SessionRow
 from runbook.session.redaction import hide_literals
-from runbook.text import shorten
+from runbook.text import plural, shorten
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.lock_tree import GRANT_FOR_SESSIONS
 from runbook.triage.migrator import Migrator, find_migrators
@@ -364,18 +364,26 @@ def _summary(
         text = f"the migration ({migrator.session.pid}) waits {duration(wait.wait_s)} for {wait.told}"
         if blocker is not None:
             text += f", behind {blocker.session.pid if blocker.session else blocker.prepared and blocker.prepared.gid}"
-        text += f"; {behind} sessions queue behind it" if behind else ""
+        text += f"; {plural(behind, 'session')} {'queues' if behind == 1 else 'queue'} behind it" if behind else ""
         return "attention", text, f"1+{behind}" if behind else "waits"
     if migrator is not None:
         behind = len(waits.behind(migrator.session.pid))
         if behind:
-            return "attention", f"the migration ({migrator.session.pid}) makes {behind} sessions wait", f"{behind} wait"
+            return (
+                "attention",
+                f"the migration ({migrator.session.pid}) makes {plural(behind, 'session')} wait",
+                f"{behind} wait",
+            )
         return "attention", f"the migration runs now (pid {migrator.session.pid}), nobody waits for it", "running"
     if blocker is not None:
         return "attention", f"the migration would wait: {_blocker_text(blocker)}", "would wait"
+    here = [w for w in waits.waits.values() if w.session.this_database]
+    if here:
+        n = len(here)
+        what = "1 session waits for a lock, not" if n == 1 else f"{n} sessions wait for locks, none of them"
+        return "differs", f"{what} on what the migration touches", f"{n} wait"
     if waits.waits:
-        n = len(waits.waits)
-        return "differs", f"{n} sessions wait for locks, none of them on what the migration touches", f"{n} wait"
+        return "same", "nobody waits for a lock in this database", "none"
     return "same", "nobody waits for a lock", "none"
 
 

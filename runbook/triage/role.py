@@ -80,6 +80,9 @@ def _runs_as_another(case: Case, lacking: list[dict[str, Any]]) -> str | None:
             if migrator.session.role and migrator.session.role != role.name:
                 return f"the migration runs as {migrator.session.role}: {hint}"
     error = case.error
+    named = (error.role or (error.subject.role if error.is_connection else None)) if error is not None else None
+    if named is not None and named != role.name:
+        return f"the error is of role {named}: {hint}"
     if error is not None and error.sqlstate != "42501" and case.failing is not None:
         passed = [i for i in lacking if i["index"] <= case.failing.index]
         if passed:

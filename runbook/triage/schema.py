@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from runbook.diagnosis.vocabulary import GROUPS
 from runbook.migration import ast
 from runbook.migration.catalog import Catalog, Column, Relation
 from runbook.migration.model import Statement
-from runbook.migration.objects import Found, ObjectRef, find_index, in_catalog, missing, obstacles, taken_away
+from runbook.migration.objects import (
+    Found,
+    ObjectRef,
+    created,
+    dropped,
+    find_index,
+    in_catalog,
+    missing,
+    obstacles,
+    taken_away,
+    used,
+)
 from runbook.migration.result import StatementForecast
 from runbook.sql import quote_ident, quote_qualified
+from runbook.text import plural
 from runbook.triage.case import Case, Facts
 from runbook.triage.extensions import missing_extensions, provider_of
 from runbook.triage.failing import parts_of, statement_at_fault
@@ -319,6 +332,21 @@ def _state_schema(
 
 def _error_object(case: Case) -> ObjectRef | None:
     """What the error says is missing or in the way."""
+    named = _named_object(case)
+    if named is None or named.schema is not None or named.kind not in ("relation", "index", "type", "function"):
+        return named
+    return replace(named, schema=_written_schema(case, named.name))
+
+
+def _written_schema(case: Case, name: str) -> str | None:
+    """The schema that the failing statement writes before ``name``: most messages leave it out."""
+    if case.failing is None:
+        return None
+    refs = (*created(case.failing), *dropped(case.failing), *used(case.failing))
+    return next((r.schema for r in refs if r.name == name and r.schema is not None), None)
+
+
+def _named_object(case: Case) -> ObjectRef | None:
     error = case.error
     if error is None:
         return None
@@ -342,6 +370,8 @@ def _error_object(case: Case) -> ObjectRef | None:
         return ObjectRef("index", s.index, s.schema)
     if s.relation:
         return ObjectRef("relation", s.relation, s.schema)
+    if s.schema and error.sqlstate in ("3F000", "42P06"):
+        return ObjectRef("schema", s.schema)
     return None
 
 
@@ -363,7 +393,9 @@ def _state_error_object(facts: Facts, case: Case, production: Catalog | None, lo
         return
     for name, catalog, side in (("production", production, case.production), ("local", local, case.local)):
         exists = _exists(ref, catalog)
-        if exists is None:
+        if name == "local" and exists is False and _dropped_by_migration(case, ref):
+            facts.unknown("schema.error_object_on_local", "the migration drops it, and local may have run that")
+        elif exists is None:
             why = f"{name}'s catalog does not tell" if side is not None else f"no {name} side was given"
             facts.unknown(f"schema.error_object_on_{name}", why)
         else:
@@ -374,6 +406,12 @@ def _state_error_object(facts: Facts, case: Case, production: Catalog | None, lo
         facts.know("schema.error_object_elsewhere", _schemas_with(ref, production), "schemas outside the search path")
     _state_extension(facts, case, ref, local)
     facts.know("schema.error_function_min_major", _function_major(ref), "by the table of functions and their versions")
+
+
+def _dropped_by_migration(case: Case, ref: ObjectRef) -> bool:
+    statements = case.migration.statements if case.migration is not None else ()
+    kinds = {"relation", "index"} if ref.kind in ("relation", "index") else {ref.kind}
+    return any(d.kind in kinds and d.name == ref.name for s in statements for d in dropped(s))
 
 
 def _exists(ref: ObjectRef, catalog: Catalog | None) -> bool | None:
@@ -450,7 +488,7 @@ def _state_error_index(facts: Facts, case: Case, production: Catalog | None) -> 
     if production is None or name is None:
         facts.unknown_all(list(names), "no index is named" if name is None else "production's catalog is not known")
         return
-    found = find_index(production, None, name)
+    found = find_index(production, _written_schema(case, name), name)
     facts.know(
         names[0], found is not None, f"index {name} on production", side="production", readings="production/indexes"
     )
@@ -495,8 +533,6 @@ def _drift(case: Case, local: Catalog | None, production: Catalog | None) -> Ite
 
 def _made_by_migration(case: Case) -> set[str]:
     """Names that the migration makes or takes away: local may have run it already."""
-    from runbook.migration.objects import created, dropped
-
     assert case.migration is not None
     return {r.name for s in case.migration.statements for r in (*created(s), *dropped(s))}
 
@@ -511,6 +547,12 @@ def _relation_drift(name: str, here: Relation, there: Relation, explained: set[s
         if mine is None:
             if column.name not in explained:
                 yield f"{name}.{quote_ident(column.name)} exists only on production"
+        elif (
+            there.is_partition
+            and here.is_partition
+            and _column_text(replace(mine, identity=column.identity)) == _column_text(column)
+        ):
+            continue  # from 17 on a partition has its parent's identity, before it has none
         elif _column_text(mine) != _column_text(column) and column.name not in explained:
             texts = f"{_column_text(mine)} on local, {_column_text(column)} on production"
             yield f"{name}.{quote_ident(column.name)} is {texts}"
@@ -637,7 +679,7 @@ def _rows(
         yield ComparedRow("drift", "", sentence, "differs")
     relations = touched_relations(case)
     if relations and not (there or gone or drift):
-        yield ComparedRow("touched", f"{len(relations)} tables", ", ".join(relations[:6]), "same")
+        yield ComparedRow("touched", plural(len(relations), "table"), ", ".join(relations[:6]), "same")
 
 
 def _summary(
@@ -658,11 +700,13 @@ def _summary(
     if new:
         return (
             "attention",
-            f"{len(new)} objects on production depend on what changes: {new[0]['description']}",
+            f"{plural(len(new), 'object')} on production {'depends' if len(new) == 1 else 'depend'} on what changes:"
+            f" {new[0]['description']}",
             f"{len(new)} depend",
         )
     if drift:
-        return "differs", f"{len(drift)} differences in what the migration touches: {drift[0]}", f"{len(drift)} drift"
+        found = plural(len(drift), "difference")
+        return "differs", f"{found} in what the migration touches: {drift[0]}", f"{len(drift)} drift"
     if case.migration is None:
         return "skipped", "no migration was given: nothing to compare", ""
     return "same", "what the migration touches is the same on both sides", "same"

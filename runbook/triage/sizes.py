@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from runbook.migration import ast
 from runbook.migration.catalog import Catalog, Relation
 from runbook.playbook import count, duration, size
 from runbook.sql import split_qualified
@@ -50,12 +51,27 @@ def touched_relations(case: Case) -> list[str]:
             for lock in sorted(statement.locks, key=lambda k: k.relation):
                 if lock.pre_existing:
                     names[lock.relation] = None
+            if statement.fails is not None and not statement.locks:
+                names.update(dict.fromkeys(_named(case, statement.index)))  # it is refused before it locks anything
     elif case.error is not None and case.error.subject.relation:
         for catalog in _catalogs(case):
             found = catalog.find(case.error.subject.schema, case.error.subject.relation)
             if found is not None:
                 names[found.qualified] = None
     return [n for n in names if _is_table(n, _catalogs(case))]
+
+
+def _named(case: Case, index: int) -> list[str]:
+    """The existing relations that a statement names."""
+    statement = next((s for s in case.migration.statements if s.index == index), None) if case.migration else None
+    if statement is None or statement.node is None:
+        return []
+    catalogs = _catalogs(case)
+    found = [
+        next((r for c in catalogs if (r := c.find(u.name.schema, u.name.name)) is not None), None)
+        for u in ast.relations_used(statement.node)
+    ]
+    return [r.qualified for r in found if r is not None]
 
 
 def find(catalog: Catalog | None, qualified: str) -> Relation | None:

@@ -104,6 +104,22 @@ def test_the_cause_to_deal_with_first_stands_first_when_both_are_proved(playbook
     assert [c.id for c in result.causes] == ["queue", "holder"]
 
 
+TWO_NEEDS = """
+required:
+  - {when: "migration.needs_newer | length > 0", strength: strong, because: "it needs a newer one"}
+  - {when: "not failing.known", strength: suggests, because: "no other statement is at fault"}
+evidence:
+  - {when: "error.sqlstate == '42601'", strength: strong, because: "it does not parse"}
+"""
+
+
+def test_a_cause_of_which_nothing_could_be_seen_is_no_suspect(playbook) -> None:  # type: ignore[no-untyped-def]
+    result = diagnose(facts(failing__known=False, production__reachable=False), [playbook("a", TWO_NEEDS)])
+    assert result.suspects == ()
+    seen = facts(failing__known=False, migration__needs_newer=[{"feature": "x"}])
+    assert [c.id for c in diagnose(seen, [playbook("a", TWO_NEEDS)]).suspects] == ["a"]
+
+
 ASKING = """
 evidence:
   - {when: "error.timeout == 'statement'", strength: suggests, because: "timeout"}

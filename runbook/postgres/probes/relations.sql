@@ -37,8 +37,9 @@ SELECT c.oid::int8 AS oid,
        c.relpersistence::text AS persistence,
        -- before 14, 0 rows in 0 pages also means that nobody ever counted
        CASE WHEN v.version < 140000 AND c.reltuples = 0 AND c.relpages = 0 THEN -1 ELSE c.reltuples END::float8 AS rows,
-       c.relpages::int8 AS pages,
-       c.relpages * v.block AS bytes,
+       -- a partitioned table that was analysed has relpages -1 since 14
+       greatest(c.relpages, 0)::int8 AS pages,
+       greatest(c.relpages, 0) * v.block AS bytes,
        (coalesce(t.relpages, 0) + coalesce(ti.pages, 0)) * v.block AS toast_bytes,
        coalesce(i.pages, 0) * v.block AS index_bytes,
        c.relispartition AS is_partition,
