@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from runbook.session.state import State
-from runbook.text import clean_line
+from runbook.text import clean, clean_line
 from runbook.tui.choices import CaseChoices, SideOption
 from runbook.tui.paint import SafetyNet
 from runbook.tui.themes import DEFAULT, THEMES, VARIABLES
@@ -57,6 +57,7 @@ class RunbookApp(App[int]):
         Binding("g", "open('case')", "give", id="app.give", tooltip="Give a side, an error, a migration, what you see"),
         Binding("question_mark", "help", "help", key_display="?", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "quit", "quit", id="app.quit", tooltip="End the session; nothing of ours stays on a server"),
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True, tooltip="The same, also while you type"),
         Binding("ctrl+c", "interrupt", "interrupt", show=False, id="app.interrupt", tooltip="Leave with exit code 130"),
     ]
     state: reactive[State] = reactive(State(), init=False, always_update=False)
@@ -243,6 +244,8 @@ class RunbookApp(App[int]):
             self.copy(text)
 
     def copy(self, text: str) -> None:
+        """Copy ``text`` as it is shown: what a terminal would obey is not carried into another one."""
+        text = clean(text)
         self.copy_to_clipboard(text)
         rows = text.count("\n") + 1
         self.say(f"copied, {rows} {'line' if rows == 1 else 'lines'}; not there? w writes a file")
@@ -261,7 +264,7 @@ class RunbookApp(App[int]):
         if path is None:
             return
         try:
-            path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+            path.write_text(clean(text).rstrip("\n") + "\n", encoding="utf-8")
         except OSError as error:
             self.say(f"not written: {error.strerror}: {path}", severity="error")
         else:
@@ -269,7 +272,7 @@ class RunbookApp(App[int]):
 
     def _selected_text(self) -> str:
         copyable = getattr(self.screen, "copyable", None)
-        return str(copyable()) if copyable is not None else ""
+        return clean(str(copyable())) if copyable is not None else ""
 
     def action_help(self) -> None:
         from runbook.tui.screens.help import HelpScreen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from runbook.diagnosis.questions import answer_fact
@@ -13,13 +14,19 @@ from runbook.session.recorded import RecordedSession
 from tests.tui.incident import events
 
 
+@cache
+def shipped() -> dict[str, Playbook]:
+    """The playbooks of the project."""
+    return load()[0]
+
+
 class ScriptedSession(RecordedSession):
     """Recorded events that go on: what is asked of it becomes an event, as in ``LiveSession``."""
 
     def __init__(
         self, given: Sequence[ev.Event], playbooks: Mapping[str, Playbook] | None = None, *, look_takes_s: float = 0.0
     ) -> None:
-        super().__init__(given, load()[0] if playbooks is None else playbooks)
+        super().__init__(given, shipped() if playbooks is None else playbooks)
         self.look_takes_s = look_takes_s
         self.asked: list[tuple[str, object]] = []
         self.closed_as: str | None = None

@@ -51,6 +51,7 @@ class SessionScreen(Screen[None]):
         """What ``c`` copies."""
         return ""
 
+    # Textual calls the handlers of every class of a screen: subclasses do not call these.
     def on_mount(self) -> None:
         self.watch(self.app, "state", self._state_changed, init=False)
         self.show(self.state)

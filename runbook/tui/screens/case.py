@@ -129,7 +129,6 @@ class CaseScreen(SessionScreen):
         return given.answer if given is not None else ""
 
     def on_mount(self) -> None:
-        super().on_mount()
         first = self.query("Select") or self.query("Input")
         first.first().focus()
 

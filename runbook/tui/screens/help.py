@@ -19,6 +19,9 @@ _NOTES = (
     "Copying uses OSC 52, which some terminals ignore (tmux: set-clipboard on). w writes a file instead.",
 )
 
+_SIDEWAYS = ("scroll_left", "scroll_right", "page_left", "page_right")
+"""Keys that every scrolling widget of Textual has; our panes do not scroll sideways."""
+
 
 class HelpScreen(TextDialog):
     """The keys of ``below``, by where they come from."""
@@ -32,7 +35,7 @@ def _groups(below: Screen[Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     groups: dict[str, dict[str, tuple[list[str], str]]] = {}
     for active in below.active_bindings.values():
         binding = active.binding
-        if binding.system:
+        if binding.system or binding.action in _SIDEWAYS:
             continue
         owner = "Everywhere" if active.node is below.app else "This screen" if active.node is below else "This pane"
         keys, _ = groups.setdefault(owner, {}).setdefault(

@@ -44,12 +44,10 @@ class LocksScreen(SessionScreen):
         yield Lines(id="locks", classes="pane")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(0.5, self._show_age)
         self.query_one("#locks").focus()
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         self._watch()
 
     def on_screen_suspend(self) -> None:

@@ -42,7 +42,6 @@ class MigrationScreen(SessionScreen):
             yield Lines(id="statement", classes="pane")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#statements").focus()
 
     def show(self, state: State) -> None:

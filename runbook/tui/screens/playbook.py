@@ -82,6 +82,7 @@ class PlaybookScreen(SessionScreen):
         self.cause = cause
         self._rendered: Rendered | None = None
         self._problem = ""
+        self._rendered_from: tuple[object, ...] = ()
 
     def body(self) -> ComposeResult:
         with Horizontal(id="book"):
@@ -90,9 +91,19 @@ class PlaybookScreen(SessionScreen):
 
     def on_mount(self) -> None:
         self.query_one("#contents").border_title = "Playbook"
-        super().on_mount()
 
     def show(self, state: State) -> None:
+        self._fill_in(state)
+        for card in self.query(SqlCard):
+            card.refresh(layout=True)
+        self.query_one("#contents", Lines).display_lines(self._contents)
+
+    def _fill_in(self, state: State) -> None:
+        """The playbook with the facts of ``state``; the same facts are not rendered twice."""
+        facts = (self.cause, *state.steps.values(), *state.answers.values())
+        if facts == self._rendered_from:
+            return
+        self._rendered_from = facts
         try:
             rendered = self.source.render(self.cause)
             self._problem = ""
@@ -101,9 +112,6 @@ class PlaybookScreen(SessionScreen):
         if rendered != self._rendered:
             self._rendered = rendered
             self.call_later(self._turn_pages)
-        for card in self.query(SqlCard):
-            card.refresh(layout=True)
-        self.query_one("#contents", Lines).display_lines(self._contents)
 
     async def _turn_pages(self) -> None:
         """Fill the pages anew, keeping the place where the reader was."""

@@ -35,7 +35,6 @@ class TranscriptScreen(SessionScreen):
         yield Lines(id="timeline", classes="pane")
 
     def on_mount(self) -> None:
-        super().on_mount()
         pane = self.query_one("#timeline", Lines)
         pane.focus()
         self.call_after_refresh(pane.action_end)

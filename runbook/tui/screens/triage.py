@@ -116,7 +116,6 @@ class TriageScreen(SessionScreen):
         self.query_one("#steps").border_title = "First ten minutes"
         self.query_one("#suspects").border_title = "Suspects"
         self.query_one("#question").border_title = "Question"
-        super().on_mount()
         self.query_one("#steps").focus()
 
     # -- showing ----------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def compared(state: State, selected: str, width: int) -> list[Line]:
 
 def _table(state: State, rows: tuple[ComparedRow, ...], width: int) -> list[Line]:
     local, production = side_name(state.given, "local"), side_name(state.given, "production")
-    if width < 46:
+    if width < 44:
         return _stacked(rows, width, local, production)
     name_width, here_width, there_width = _widths(rows, width)
     lines = [
@@ -68,13 +68,14 @@ def _row(number: int, row: ComparedRow, widths: tuple[int, int, int], width: int
     key = f"row:{number}"
     paint = _PAINT[row.mark]
     here, there = _values(row)
+    name = [*wrap(row.name, name_width - 2, 2)] if not row.name.startswith(" ") else [fit(row.name, name_width - 2)]
     left = wrap(here, here_width - 2, _VALUE_LINES)
     right = wrap(there, there_width - 2, _VALUE_LINES)
     lines = []
-    for n in range(max(len(left), len(right))):
+    for n in range(max(len(name), len(left), len(right))):
         lines.append(
             line(
-                column(fit(row.name, name_width - 2) if n == 0 else "", name_width),
+                column(name[n] if n < len(name) else "", name_width),
                 (column(left[n] if n < len(left) else "", here_width), "muted" if row.local is None else ""),
                 (
                     column(right[n] if n < len(right) else "", there_width),

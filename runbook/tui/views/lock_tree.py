@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -125,15 +126,28 @@ def _marks(node: LockNode, more: int) -> list[tuple[str, str]]:
 
 def _details(node: LockNode) -> list[str]:
     session = node.session
-    holds = [f"holds {_lock(text)}" for text in node.holds]
+    holds = [f"holds {lock_name(mode)} on {', '.join(on)}" for mode, on in _held(node).items()]
     if session.hidden:
         return [*holds, "its query is hidden from our role"]
     return [*holds, shorten(session.query, 300)] if session.query else holds
 
 
-def _lock(text: str) -> str:
-    mode, _, on = text.partition(" on ")
-    return f"{lock_name(mode)} on {on}" if on else text
+def _held(node: LockNode) -> dict[str, list[str]]:
+    """Mode -> what it is held on; what somebody below waits for comes first."""
+    wanted = {child.waits_for.partition(" on ")[2] for child in node.children if child.waits_for}
+    held: dict[str, list[str]] = {}
+    for text in sorted(node.holds, key=lambda t: t.partition(" on ")[2] not in wanted):
+        mode, _, on = text.partition(" on ")
+        held.setdefault(mode, []).append(on or "?")
+    return held
+
+
+_VALUE = re.compile(r"'(?:[^']|'')*'|\b\d[\d.]*\b|\$\d+")
+
+
+def shape(query: str) -> str:
+    """A query without its values: those of the same shape do the same."""
+    return _VALUE.sub("?", " ".join(query.split()))
 
 
 def _grouped(children: Sequence[LockNode], unfolded: frozenset[str]) -> list[tuple[LockNode, int]]:
@@ -143,7 +157,7 @@ def _grouped(children: Sequence[LockNode], unfolded: frozenset[str]) -> list[tup
         session = node.session
         if node.children or session.is_migration:
             return (node_key(node),)
-        return (session.query or "", node.waits_for or "", session.role or "", session.application_name or "")
+        return (shape(session.query or ""), node.waits_for or "", session.role or "", session.application_name or "")
 
     order = {alike(child): n for n, child in reversed(list(enumerate(children)))}
     groups: list[tuple[LockNode, int]] = []
