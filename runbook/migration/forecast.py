@@ -20,6 +20,7 @@ from runbook.migration.edit import replace_keeping
 from runbook.migration.effects import Effects, effects
 from runbook.migration.hazards import Context, added_labels, hazards, uses_label
 from runbook.migration.model import Migration, MigrationFile, Statement
+from runbook.migration.needs import needs
 from runbook.migration.result import (
     Blocks,
     Fails,
@@ -30,6 +31,7 @@ from runbook.migration.result import (
     Summary,
     WaitsFor,
 )
+from runbook.migration.rights import Missing, missing
 from runbook.migration.severity import severity
 from runbook.migration.timing import DEFAULT, Throughput, seconds_of
 from runbook.sql import quote_qualified
@@ -109,6 +111,7 @@ class _Walk:
     def __init__(self, catalog: Catalog, runner: str, activity: Sequence[HeldLock], throughput: Throughput) -> None:
         self.runner = runner
         self.catalog = catalog
+        self.role = catalog.role
         self.throughput = throughput
         self.by_relation: dict[str, list[HeldLock]] = {}
         for lock in activity:
@@ -133,7 +136,8 @@ class _Walk:
         found = effects(statement, self.catalog)
         after = found.after or (self.catalog if _certain(found.fails) else apply(self.catalog, statement))
         transaction = self.transaction
-        fails = self._fails(statement, found, inside)
+        lacking = self._lacking(statement)
+        fails = self._fails(statement, found, inside, lacking)
         seconds = seconds_of(found, self.catalog, self.throughput)
         context = Context(
             statement=statement,
@@ -142,6 +146,7 @@ class _Walk:
             after=after,
             seconds=seconds,
             fails=fails,
+            lacking=lacking,
             in_transaction=inside,
             held=dict(transaction.held) if transaction is not None else {},
             held_since=dict(transaction.since) if transaction is not None else {},
@@ -172,7 +177,13 @@ class _Walk:
         self._step(statement, found, after)
         return told
 
-    def _fails(self, statement: Statement, found: Effects, inside: bool) -> Fails | None:
+    def _lacking(self, statement: Statement) -> Missing | None:
+        """The first right that the migration's role lacks; not asked once SET ROLE has made it another role."""
+        if self.catalog.role != self.role:
+            return None
+        return next((m for n in needs(statement, self.catalog) if (m := missing(n, self.catalog)) is not None), None)
+
+    def _fails(self, statement: Statement, found: Effects, inside: bool, lacking: Missing | None) -> Fails | None:
         if found.transaction == "forbidden" and inside:
             because = f"{statement.kind} cannot run inside a transaction block"
             return Fails("25001", because, certain=True)
@@ -180,8 +191,10 @@ class _Walk:
         if label is not None:
             because = f"the enum value {label} was added in this transaction and cannot be used before it commits"
             return Fails("55P04", because, certain=True)
-        if found.fails is not None and found.fails.certain and self.unsure:
-            return replace(found.fails, certain=False)
+        if found.fails is not None and found.fails.certain:
+            return replace(found.fails, certain=not self.unsure)
+        if lacking is not None:
+            return Fails("42501", lacking.because, certain=lacking.certain and not self.unsure)
         return found.fails
 
     def _label_used_early(self, statement: Statement) -> str | None:

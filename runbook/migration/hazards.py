@@ -25,6 +25,7 @@ from runbook.migration.effects.result import Effects
 from runbook.migration.effects.types import type_of_column, type_written
 from runbook.migration.model import Statement
 from runbook.migration.result import Fails, Hazard, RelationLock, Seconds
+from runbook.migration.rights import Missing
 from runbook.migration.timing import size_of
 from runbook.sql import quote_qualified
 
@@ -39,6 +40,7 @@ class Context:
     after: Catalog
     seconds: Seconds
     fails: Fails | None = None
+    lacking: Missing | None = None
     in_transaction: bool = False
     held: Mapping[RelationKey, RelationLock] = field(default_factory=dict)
     held_since: Mapping[RelationKey, int] = field(default_factory=dict)
@@ -88,6 +90,20 @@ FAILURES: dict[str, str] = {
 }
 
 
+# The kind of right that is lacking -> cause. Source: shared/causes.yaml.
+RIGHTS: dict[str, str] = {
+    "owner": "not-object-owner",
+    "schema_create": "no-create-on-schema",
+    "schema_usage": "no-usage-on-schema",
+    "table": "missing-table-privilege",
+    "sequence": "missing-table-privilege",
+    "references": "no-references-privilege",
+    "extension": "extension-needs-superuser",
+    "membership": "cannot-set-role",
+    "superuser": "needs-superuser",
+}
+
+
 def hazards(context: Context) -> tuple[Hazard, ...]:
     """The hazards of a statement, each once, the gravest kind first."""
     found: dict[str, Hazard] = {}
@@ -112,6 +128,11 @@ def _failure(context: Context) -> Iterator[Hazard]:
         return
     if fails.sqlstate in ("0A000", "58P01") and "extension" in fails.because:
         yield _hazard(context, "extension-not-available", fails.because)
+        return
+    if fails.sqlstate == "42501" and context.lacking is not None:
+        lacking = context.lacking
+        right = RIGHTS.get(lacking.need.kind, "missing-table-privilege")
+        yield Hazard(right, lacking.because, (lacking.grant_sql,) if lacking.grant_sql else None, playbook=right)
         return
     cause = FAILURES.get(fails.sqlstate)
     if cause is not None:

@@ -49,6 +49,11 @@ from runbook.migration.effects.types import type_written
 from runbook.migration.model import Statement
 from runbook.sql import split_qualified
 
+EVERY_PRIVILEGE = frozenset(
+    {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE"}
+)
+"""What the owner of a new relation may do with it."""
+
 Follower = Callable[[Catalog, Any], Catalog]
 
 
@@ -93,6 +98,7 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
         partition_key=tuple(unwrap(p).name for p in node.partspec.part_params if unwrap(p).name),
         tablespace=node.tablespacename or None,
         access_method=node.access_method or None,
+        privileges=EVERY_PRIVILEGE,
         created_here=True,
     )
     parents = [found for p in node.inh_relations if (found := _found(catalog, unwrap(p))) is not None]
@@ -172,6 +178,7 @@ def _from_query(catalog: Catalog, range_var: Any, query: Any, kind: str, *, empt
         columns=columns,
         owner=catalog.role,
         persistence=range_var.relpersistence or "p",
+        privileges=EVERY_PRIVILEGE,
         created_here=True,
     )
     if kind in ("v", "m"):
@@ -355,9 +362,8 @@ def _sequence(catalog: Catalog, node: Any) -> Catalog:
         parts = strings(unwrap(owned.arg).items)
         table = catalog.find(parts[-3] if len(parts) > 2 else None, parts[-2]) if len(parts) > 1 else None
         owner = (table.key, parts[-1]) if table is not None else None
-    return with_relation(
-        catalog, Relation(*key, kind="S", rows=1, pages=1, owner=catalog.role, owned_by=owner, created_here=True)
-    )
+    made = Relation(*key, kind="S", rows=1, pages=1, owner=catalog.role, owned_by=owner, created_here=True)
+    return with_relation(catalog, replace(made, privileges=EVERY_PRIVILEGE))
 
 
 def _alter_sequence(catalog: Catalog, node: Any) -> Catalog:
