@@ -76,8 +76,12 @@ class Condition:
         self.facts = frozenset(_names(self._node))
 
     def evaluate(self, book: FactBook) -> Verdict:
+        """Its value over ``book``. Raises ``ConditionError`` where values do not fit what is asked of them."""
         missing: list[Unknown] = []
-        value = _truth(self._node, book, missing)
+        try:
+            value = _truth(self._node, book, missing)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise ConditionError(f"{self.text}: {error}") from None
         return Verdict(value, tuple(missing) if value is None else ())
 
     def __repr__(self) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runbook.diagnosis.condition import ConditionError
 from runbook.diagnosis.condition import Verdict as Truth
 from runbook.diagnosis.facts import FactBook, Unknown
-from runbook.playbook import Commonness, Evidence, Kind, Playbook, Strength
+from runbook.playbook import Commonness, Evidence, Kind, Playbook, PlaybookError, Strength
 
 CauseVerdict = Literal["proved", "likely", "possible", "unlikely", "ruled_out"]
 Conclusion = Literal["causes", "nothing_wrong", "not_in_catalogue", "not_enough_seen"]
@@ -117,11 +118,11 @@ def judge(playbook: Playbook, book: FactBook) -> Cause:
     opposing: list[Reason] = []
     unseen: list[Unseen] = []
     log_odds = PRIOR[playbook.commonness]
-    required = [(item, item.when.evaluate(book)) for item in playbook.required]
+    required = [(item, _evaluate(item, book)) for item in playbook.required]
     failed = [item for item, truth in required if truth.value is False]
     for item, truth in required:
         if truth.value:
-            supporting.append(Reason(playbook.because(item, book), item.strength, required=True))
+            supporting.append(Reason(_because(playbook, item, book), item.strength, required=True))
             log_odds += WEIGHT[item.strength]
         elif truth.value is None:
             unseen.append(_unseen(playbook, item, truth, book, required=True))
@@ -130,13 +131,13 @@ def judge(playbook: Playbook, book: FactBook) -> Cause:
     all_required = bool(playbook.required) and all(truth.value for _, truth in required)
     proved = False
     for item in playbook.evidence:
-        truth = item.when.evaluate(book)
+        truth = _evaluate(item, book)
         if truth.value is None:
             unseen.append(_unseen(playbook, item, truth, book, required=False))
             continue
         if not truth.value:
             continue
-        reason = Reason(playbook.because(item, book), item.strength)
+        reason = Reason(_because(playbook, item, book), item.strength)
         if item.strength in ("against", "refutes"):
             opposing.append(reason)
             log_odds += WEIGHT[item.strength]
@@ -172,6 +173,23 @@ def judge(playbook: Playbook, book: FactBook) -> Cause:
     )
 
 
+def _evaluate(item: Evidence, book: FactBook) -> Truth:
+    """One piece of evidence; one that cannot be evaluated is unknown and says why: a slip in a team's own playbook
+    must not take the diagnosis away."""
+    try:
+        return item.when.evaluate(book)
+    except ConditionError as error:
+        return Truth(None, (Unknown(item.when.text, str(error)),))
+
+
+def _because(playbook: Playbook, item: Evidence, book: FactBook) -> str:
+    """The evidence's sentence; its condition where the sentence cannot be rendered."""
+    try:
+        return playbook.because(item, book)
+    except PlaybookError:
+        return item.when.text
+
+
 _RANK: Mapping[CauseVerdict, int] = {"proved": 0, "likely": 1, "possible": 2, "unlikely": 3, "ruled_out": 4}
 _ORDER: Sequence[Strength] = ("proves", "refutes", "strong", "against", "suggests")
 
@@ -200,12 +218,12 @@ def _unseen(playbook: Playbook, item: Evidence, truth: Truth, book: FactBook, *,
 def _sentence(playbook: Playbook, item: Evidence, book: FactBook) -> str:
     """The sentence of evidence that does not hold: its facts may be unknown, so the condition stands in for it then."""
     known = not any(isinstance(book.value(f), Unknown) for f in item.when.facts)
-    return playbook.because(item, book) if known else item.when.text
+    return _because(playbook, item, book) if known else item.when.text
 
 
 def _not_so(playbook: Playbook, item: Evidence, book: FactBook) -> str:
     if item.otherwise:
-        return playbook.because(Evidence(item.when, item.otherwise, item.strength, item.line), book)
+        return _because(playbook, Evidence(item.when, item.otherwise, item.strength, item.line), book)
     return f"not so: {item.when.text}"
 
 

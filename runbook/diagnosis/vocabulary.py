@@ -232,6 +232,8 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
     ("failing", "index", "int", "its number in the migration", 1),
     ("failing", "relation", "str", "the relation it works on: schema.name, quoted where needed", "public.orders"),
     ("failing", "relation_name", "str", "the same without schema and quotes", "orders"),
+    ("failing", "schema", "str", "that relation's schema, as stored", "public"),
+    ("failing", "domain", "str", "the domain whose constraint it adds or validates: schema.name, or empty", ""),
     ("failing", "column", "str", "the column it works on, quoted where needed, or empty", "email"),
     ("failing", "columns", "list", "the columns it works on, quoted where needed", ["email"]),
     (

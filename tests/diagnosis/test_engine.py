@@ -142,3 +142,12 @@ def test_no_question_is_asked_that_no_playbook_can_use(playbook) -> None:  # typ
     playbooks = [playbook("a", PROOF)]
     book = facts(error__timeout="statement", error__given=True)
     assert next_question(book, playbooks, diagnose(book, playbooks)) is None
+
+
+def test_a_slip_in_one_playbook_takes_no_diagnosis_away(playbook) -> None:  # type: ignore[no-untyped-def]
+    slip = 'evidence:\n  - {when: "locks.waiting > error.message", strength: strong, because: "x"}'
+    sentence = 'evidence:\n  - {when: "locks.waiting > 0", strength: strong, because: "{{ locks.nonsense }}"}'
+    book = facts(error__timeout="lock", locks__blocker_kind="active", locks__waiting=3, error__message="m")
+    result = diagnose(book, [playbook("slip", slip), playbook("sentence", sentence), playbook("a", PROOF)])
+    assert result.causes[0].id == "a"
+    assert next(c for c in result.causes if c.id == "sentence").supporting[0].because == "locks.waiting > 0"
