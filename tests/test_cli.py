@@ -254,3 +254,46 @@ def test_commands_without_a_server_or_a_screen_load_neither(arguments: list[str]
         env={**os.environ, "HOME": str(home)},
     )
     assert done.returncode == 0, done.stderr
+
+
+HAZARDS = "CREATE TABLE made (id int);\nCREATE INDEX ON orders (id);\nALTER TABLE orders ADD COLUMN note text;\n"
+
+
+def test_check_without_a_server_assumes_the_worst_and_says_so(home: Path) -> None:
+    (home / "m.sql").write_text(HAZARDS)
+    done = runbook("check", "m.sql", home=home)
+    assert done.returncode == 1
+    assert "m.sql:2: DANGER" in done.stdout
+    assert "CREATE INDEX CONCURRENTLY" in done.stdout
+    assert "no server was asked" in done.stdout
+    assert runbook("check", "m.sql", "--fail-on", "never", home=home).returncode == 0
+
+
+def test_check_on_a_small_idle_production_alarms_nobody_and_its_json_matches_the_schema(
+    shop: tuple[Database, Database], home: Path
+) -> None:
+    (home / "m.sql").write_text(HAZARDS)
+    done = runbook("check", "m.sql", "--production", shop[1].dsn(), "--format", "json", home=home)
+    assert done.returncode == 0, done.stdout
+    found = document(done)
+    jsonschema.validate(found, json.loads(runbook("schema", "check", home=home).stdout))
+    assert (found["basis"], found["server_version_num"] // 10000) == ("production", 16)
+    statements = found["files"][0]["statements"]
+    assert statements[0]["locks"] == []
+    assert [(k["relation"], k["mode"]) for k in statements[2]["locks"]] == [("public.orders", "AccessExclusiveLock")]
+    assert found["summary"]["danger"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["check"], 2, "PATH"),
+        (["check", "no/such.sql"], 2, "no/such.sql"),
+        (["check", "m.sql", "--pg-version", "11"], 2, "11"),
+        (["check", "m.sql", "--production", "host=127.0.0.1 port=1 user=u dbname=d"], 3, "could not be asked"),
+    ],
+)
+def test_check_says_what_it_cannot_use(arguments: list[str], code: int, says: str, home: Path) -> None:
+    (home / "m.sql").write_text(HAZARDS)
+    done = runbook(*arguments, home=home)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr

@@ -196,18 +196,11 @@ class LiveSession:
             side.dsn,
             role=side.role,
             connect_timeout_s=self._options.connect_timeout_s,
-            functions=self._functions(),
+            functions=functions_of(self._migration),
             on_reading=self._record_reading,
         )
         self._looks[side.key] = found
         self._append(_side_seen(side_case(side, found)))
-
-    def _functions(self) -> list[str]:
-        """Names of the functions that the migration calls: whether a server has them is part of the look."""
-        from runbook.migration.ast import functions_used
-
-        statements = self._migration.statements if self._migration is not None else ()
-        return sorted({f.name.name for s in statements if s.node is not None for f in functions_used(s.node)})
 
     def _record_reading(self, reading: Reading[Any]) -> None:
         rows: tuple[dict[str, Any], ...] = ()
@@ -399,6 +392,14 @@ class LiveSession:
 
 
 _BACKGROUND: set[asyncio.Task[Any]] = set()
+
+
+def functions_of(migration: Migration | None) -> list[str]:
+    """Names of the functions that the migration calls: whether a server has them is part of the look."""
+    from runbook.migration.ast import functions_used
+
+    statements = migration.statements if migration is not None else ()
+    return sorted({f.name.name for s in statements if s.node is not None for f in functions_used(s.node)})
 
 
 def side_case(side: SideChoice, found: Look) -> SideCase:
