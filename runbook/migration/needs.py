@@ -38,6 +38,10 @@ def _needs(node: Any, catalog: Catalog) -> Iterator[Need]:
     finder = _FINDERS.get(ast.node_name(node))
     if finder is not None:
         yield from finder(node, catalog)
+    for used in ast.types_used(node):
+        # LookupExplicitNamespace() in src/backend/catalog/namespace.c: a type's name is looked up like any other
+        if used.schema not in _SYSTEM:
+            yield from _schema_usage(Name(used.schema, used.name), catalog)
 
 
 # -- objects --------------------------------------------------------------------------------------------------------

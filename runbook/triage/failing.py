@@ -34,6 +34,7 @@ class Parts:
     concurrently: bool = False
     ddl: bool = True
     whole_table: bool = False  # UPDATE or DELETE without a bound
+    domain: ast.Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +122,19 @@ def _values(case: Case, fault: AtFault) -> dict[str, Any]:
         "referenced_columns": [quote_ident(c) for c in _referenced(parts, production or local)],
         "check_expression": parts.check,
         "new_type": parts.new_type,
+        "domain": _domain(parts.domain, production or local) if parts.domain else "",
         "concurrently": parts.concurrently,
         "unique": parts.unique,
         "is_ddl": parts.ddl,
         "in_transaction": statement.in_transaction,
         "earlier": [s.sql for s in _earlier(case, statement)],
     }
-    if parts.relation is not None:
-        qualified = _qualified(parts.relation, production or local)
+    relation = parts.relation or _only_locked(case, forecast)
+    if relation is not None:
+        qualified = _qualified(relation, production or local)
         values["relation"] = qualified
-        values["relation_name"] = parts.relation.name
+        values["relation_name"] = relation.name
+        values["schema"] = split_qualified(qualified)[0] or ""
         values["index_relation"] = _index_relation(parts, qualified)
         values.update(_size_values(qualified, production, local, parts))
     elif parts.index is not None:
@@ -138,6 +142,16 @@ def _values(case: Case, fault: AtFault) -> dict[str, Any]:
     if forecast is not None:
         values.update(_forecast_values(forecast))
     return values
+
+
+def _only_locked(case: Case, forecast: StatementForecast | None) -> ast.Name | None:
+    """The table that a statement works on without naming it: a domain's constraint is checked in tables."""
+    if forecast is None:
+        return None
+    locked = [ast.Name(*split_qualified(k.relation)) for k in forecast.locks if k.pre_existing]
+    named = case.error.subject.relation if case.error is not None else None
+    found = [name for name in locked if named in (None, name.name)]
+    return found[0] if len(found) == 1 else None
 
 
 def _forecast_values(forecast: StatementForecast) -> dict[str, Any]:
@@ -194,6 +208,12 @@ def _qualified(name: ast.Name, catalog: Catalog | None) -> str:
     return quote_qualified(schema, name.name)
 
 
+def _domain(name: ast.Name, catalog: Catalog | None) -> str:
+    path = (name.schema,) if name.schema else catalog.search_path if catalog is not None else ()
+    found = next((s for s in path if catalog is not None and (s, name.name) in catalog.types), name.schema)
+    return quote_qualified(found, name.name)
+
+
 def _index_relation(parts: Parts, relation: str) -> str:
     """An index lives in its table's schema."""
     if parts.index is None:
@@ -236,6 +256,8 @@ def parts_of(statement: Statement) -> Parts:
             return Parts(_first_relation(node), concurrently="concurrently" in ast.options(node.params))
         case "CreateStmt":
             return Parts(ast.relation_name(node.relation))
+        case "AlterDomainStmt":
+            return _domain_parts(node)
     return Parts(_first_relation(node))
 
 
@@ -327,6 +349,15 @@ def _expression(spec: ast.ConstraintSpec) -> str:
     select.where_clause.CopyFrom(spec.node.raw_expr)
     text: str = deparse(tree)
     return text.split(" WHERE ", 1)[1]
+
+
+def _domain_parts(node: Any) -> Parts:
+    domain = ast.qualified(node.type_name)
+    spec = next(iter(ast.constraint_specs(node)), None)
+    if spec is None or spec.kind != "c":
+        return Parts(constraint=node.name or None, domain=domain)
+    name = spec.name or f"{domain.name}_check"  # src/backend/commands/typecmds.c, domainAddCheckConstraint()
+    return Parts(constraint=name, check=_expression(spec), domain=domain)
 
 
 def _dml_parts(node: Any) -> Parts:

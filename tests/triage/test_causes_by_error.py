@@ -96,6 +96,37 @@ FAULTS = [
         role=BARE,
     ),
     Fault(
+        "object-already-exists",  # the message leaves out the schema that the statement writes
+        "CREATE TABLE billing.refund (id bigint PRIMARY KEY);",
+        local="CREATE SCHEMA billing",
+        fault="CREATE SCHEMA billing; CREATE TABLE billing.refund (id int)",
+        name="other-schema",
+    ),
+    Fault(
+        "missing-object",  # and local has dropped it by now
+        "DROP INDEX billing.refund_code_idx;",
+        local="CREATE SCHEMA billing; CREATE TABLE billing.refund (code text);"
+        "CREATE INDEX refund_code_idx ON billing.refund (code)",
+        fault="CREATE SCHEMA billing; CREATE TABLE billing.refund (code text)",
+        name="dropped-index",
+    ),
+    Fault(
+        "no-usage-on-schema",
+        "CREATE TABLE billing.refund (country ref.iso2);",
+        local="CREATE SCHEMA billing; CREATE SCHEMA ref; CREATE DOMAIN ref.iso2 AS char(2)",
+        fault=f"CREATE SCHEMA billing AUTHORIZATION {BARE}; CREATE SCHEMA ref; CREATE DOMAIN ref.iso2 AS char(2)",
+        role=BARE,
+        name="type-in-other-schema",
+    ),
+    Fault(
+        "check-violation",
+        "ALTER DOMAIN \"Ref\".iso2 ADD CONSTRAINT iso2_known CHECK (VALUE IN ('DE', 'FR'));",
+        local='CREATE SCHEMA "Ref"; CREATE DOMAIN "Ref".iso2 AS char(2); CREATE TABLE "Ref".country (code "Ref".iso2)',
+        fault='CREATE SCHEMA "Ref"; CREATE DOMAIN "Ref".iso2 AS char(2); CREATE TABLE "Ref".country (code "Ref".iso2);'
+        " INSERT INTO \"Ref\".country VALUES ('ZZ')",
+        name="domain",
+    ),
+    Fault(
         "unique-violation-existing-duplicates",
         "CREATE UNIQUE INDEX customers_email_key ON customers (email);",
         fault="UPDATE customers SET email = 'twice@example.org' WHERE id IN (7, 8)",
