@@ -33,7 +33,7 @@ class HelpScreen(TextDialog):
 
 def _groups(below: Screen[Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     groups: dict[str, dict[str, tuple[list[str], str]]] = {}
-    for active in below.active_bindings.values():
+    for active in sorted(below.active_bindings.values(), key=lambda a: not a.binding.show):
         binding = active.binding
         if binding.system or binding.action in _SIDEWAYS:
             continue

@@ -9,9 +9,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.content import Content
 
 from runbook.session.events import AnswerView, QuestionView
 from runbook.session.state import State
+from runbook.text import clean_line
 from runbook.triage.model import STEP_TITLES
 from runbook.tui.lines import Line, fit, line
 from runbook.tui.paint import Lines, Painted
@@ -141,6 +143,8 @@ class TriageScreen(SessionScreen):
         selected = self.selected
         pane = self.query_one("#compared", Lines)
         pane.border_title = _title(selected)
+        as_of = state.locks.sampled_at[11:19] if selected == "locks" and state.locks is not None else ""
+        pane.border_subtitle = Content(clean_line(f"as of {as_of} UTC, l watches it live") if as_of else "")
         pane.display_lines(lambda width: compared(state, selected, width))
 
     @property

@@ -21,6 +21,9 @@ _PAINT = {
 _VALUE_LINES = 3
 """A value longer than so many lines is cut; Enter shows all of it."""
 
+_LEAST = (10, 9, 14)
+"""Cells of name, local and production below which a column is of no use."""
+
 
 def compared(state: State, selected: str, width: int) -> list[Line]:
     """What the middle pane shows for the selected step."""
@@ -54,13 +57,22 @@ def _table(state: State, rows: tuple[ComparedRow, ...], width: int) -> list[Line
 
 
 def _widths(rows: tuple[ComparedRow, ...], width: int) -> tuple[int, int, int]:
-    """Columns for name, local and production: as wide as their values where there is room."""
+    """Columns for name, local and production: as wide as what stands in them; where room lacks, the widest gives way."""
     values = [_values(row) for row in rows]
-    name = max(8, min(max(len(r.name) for r in rows) + 2, width * 2 // 5))
-    room = width - name - 3
-    here = max(12, min(max(len(v[0]) for v in values) + 2, room // 2))
-    there = max(12, min(max(len(v[1]) for v in values) + 2, room - here))
-    return name, here, max(there, min(16, room - here))
+    widths = [
+        max(len(r.name) for r in rows) + 2,
+        max(len(v[0]) for v in values) + 2,
+        max(len(v[1]) for v in values) + 2,
+    ]
+    widths = [max(w, least) for w, least in zip(widths, _LEAST, strict=True)]
+    over = sum(widths) - (width - 3)
+    while over > 0:
+        giving = max((n for n in range(3) if widths[n] > _LEAST[n]), key=lambda n: widths[n], default=None)
+        if giving is None:
+            break
+        widths[giving] -= 1
+        over -= 1
+    return widths[0], widths[1], widths[2]
 
 
 def _row(number: int, row: ComparedRow, widths: tuple[int, int, int], width: int) -> list[Line]:

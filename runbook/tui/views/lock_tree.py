@@ -79,7 +79,7 @@ def _node(node: LockNode, width: int, lead: str, below: str, unfolded: frozenset
 def _session_lines(node: LockNode, width: int, lead: str, below: str, key: str, more: int) -> list[Line]:
     """The session on one line, with less said where there is less room; its marks are never cut."""
     marks = _marks(node, more)
-    for wording in ("full", "no relation", "short"):
+    for wording in ("full", "no relation", "short", "bare"):
         said = _said(node, width, lead, wording)
         one = line(*said, *marks, key=key)
         if one.width <= width:
@@ -95,14 +95,15 @@ def _said(node: LockNode, width: int, lead: str, wording: str) -> list[Span | tu
     spans: list[Span | tuple[str, str] | str] = [(lead, "faint")]
     if session.pid:
         spans.append((f"{session.pid} ", "bold"))
-    label = {"full": 40, "no relation": 24, "short": 12}[wording]
-    spans.append(fit(session.label, max(min(label, width // 3), 8)) + " ")
+    label = {"full": 40, "no relation": 24, "short": 12}.get(wording)
+    if label is not None:
+        spans.append(fit(session.label, max(min(label, width // 3), 8)) + " ")
     if node.waits_for:
         mode, _, on = node.waits_for.partition(" on ")
         spans += [
             " waits ",
             (age(node.wait_s), "warn"),
-            " for " if wording != "short" else " ",
+            " for " if wording in ("full", "no relation") else " ",
             (lock_name(mode), "bold"),
         ]
         if on and wording == "full":
