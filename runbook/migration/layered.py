@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 _GONE = object()
+_RATIO = 8  # a layer this many times larger than the one over it is left alone: five layers for 10,000 changes
 
 
 class Layered(Mapping[K, V], Generic[K, V]):
-    """``base`` with layers of changes over it, newest first; layers of like size are merged, so there are few of them.
+    """``base`` with layers of changes over it, newest last; layers of like size are merged, so there are few of them.
 
     ``changed({key: value, other: None})`` is a new mapping where ``other`` is gone. The cost of n changes is n log n in
     all, and a lookup passes at most log n layers.
@@ -37,7 +38,7 @@ class Layered(Mapping[K, V], Generic[K, V]):
             length += (value is not None) - (key in self)
             layer[key] = _GONE if value is None else value
         layers = [*self._layers, layer]
-        while len(layers) > 1 and len(layers[-2]) <= 2 * len(layers[-1]):
+        while len(layers) > 1 and len(layers[-2]) <= _RATIO * len(layers[-1]):
             top = layers.pop()
             layers[-1] = {**layers[-1], **top}
         return Layered(self._base, tuple(layers), length)
@@ -50,6 +51,13 @@ class Layered(Mapping[K, V], Generic[K, V]):
                     raise KeyError(key)
                 return found  # type: ignore[return-value]
         return self._base[key]
+
+    def get(self, key: K, default: Any = None) -> Any:
+        for layer in reversed(self._layers):
+            found = layer.get(key)
+            if found is not None:
+                return default if found is _GONE else found
+        return self._base.get(key, default)
 
     def __contains__(self, key: object) -> bool:
         for layer in reversed(self._layers):

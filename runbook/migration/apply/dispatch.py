@@ -15,6 +15,7 @@ from runbook.migration.ast import (
     constant,
     constraint_spec,
     enum_name,
+    functions_used,
     is_node,
     options,
     qualified,
@@ -243,7 +244,7 @@ def _written(catalog: Catalog, node: Any) -> Catalog:
     if is_node(node, "SelectStmt"):
         if node.HasField("into_clause"):
             return _from_query(catalog, node.into_clause.rel, node, "r", empty=False)
-        return catalog
+        return _set_config(catalog, node)
     if not node.HasField("relation") or (is_node(node, "CopyStmt") and not node.is_from):
         return catalog
     relation = _found(catalog, node.relation)
@@ -515,6 +516,17 @@ def _set(catalog: Catalog, node: Any) -> Catalog:
     if name == "TimeZone":
         return replace_keeping(catalog, settings=settings, timezone=text)
     return replace_keeping(catalog, settings=settings)
+
+
+def _set_config(catalog: Catalog, node: Any) -> Catalog:
+    """SELECT set_config('search_path', ...), as pg_dump writes it."""
+    for call in functions_used(node):
+        if call.name.name == "set_config" and len(node.target_list) == 1:
+            inner = unwrap(unwrap(node.target_list[0]).val)
+            name, value = (constant(a) for a in list(inner.args)[:2]) if is_node(inner, "FuncCall") else (None, None)
+            if name == "search_path" and isinstance(value, str):
+                return replace_keeping(catalog, search_path=_path(catalog, [value]))
+    return catalog
 
 
 def _path(catalog: Catalog, written: list[str]) -> tuple[str, ...]:
