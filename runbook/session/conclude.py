@@ -88,12 +88,19 @@ def prepare(case: Case) -> Case:
     from runbook.migration.forecast import forecast
     from runbook.triage.holders import held_locks
     from runbook.triage.implied import implied_migration
+    from runbook.triage.pending import pending_migration
 
     migration = case.migration or implied_migration(case)
     if migration is None:
         return case
-    case = replace(case, migration=migration)
+    case = replace(case, migration=migration, whole=case.migration)
+    migration = pending_migration(case) or migration
     failing = locate(case.error, migration) if case.error is not None else None
+    if failing is None and case.error is not None and migration is not case.migration and case.migration is not None:
+        failing = locate(case.error, case.migration)
+        if failing is not None:
+            migration = case.migration  # the error is about a file that is counted as applied
+    case = replace(case, migration=migration)
     if failing is not None and not _belongs(case, failing):
         failing = None
     if failing is None and not case.given and case.error is not None and len(migration.statements) == 1:

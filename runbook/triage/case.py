@@ -68,7 +68,7 @@ class Case:
     """One incident's inputs. ``failing`` is the statement that the error belongs to, where it was located.
 
     ``given`` False: nobody gave files; ``migration`` then holds the one statement that the error or a running session
-    shows, if any does.
+    shows, if any does. ``whole`` is all that was given, where ``migration`` is only what production has yet to run.
     """
 
     local: SideCase | None = None
@@ -80,6 +80,7 @@ class Case:
     failing: Statement | None = None
     forecast: Forecast | None = None
     forecast_local: Forecast | None = None
+    whole: Migration | None = None
 
     def sides(self) -> tuple[SideCase, ...]:
         return tuple(s for s in (self.local, self.production) if s is not None)

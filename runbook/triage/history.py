@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runbook.migration.model import MigrationFile
 from runbook.postgres.rows import HistoryEntry, HistoryTableRow
@@ -158,9 +158,9 @@ def examine(case: Case) -> Step:
         return Step(
             *_STEP, "skipped" if side is None else "unknown", f"not seen: {reason}", "?", facts=tuple(facts.stated)
         )
-    histories = read_histories(side)
-    local = read_histories(case.local) if case.local is not None else []
-    history = _relevant(histories, case)
+    histories = histories_of(side, case)
+    local = histories_of(case.local, case) if case.local is not None else []
+    history = relevant(histories, case)
     other = next((h for h in local if history is not None and h.tool == history.tool), local[0] if local else None)
     _state_leftovers(facts, case)
     comparison = _compare(history, other, case)
@@ -189,6 +189,16 @@ def read_histories(side: SideCase) -> list[History]:
     return histories
 
 
+_SAME_TABLE = {"dbmate": "rails"}
+"""Tools whose table looks like another's: schema_migrations (version varchar) is Rails' and dbmate's."""
+
+
+def histories_of(side: SideCase, case: Case) -> list[History]:
+    """``read_histories``, a table that two tools make alike counted as that of the tool whose files were given."""
+    runner = case.migration.runner if case.migration else ""
+    return [replace(h, tool=runner) if h.tool == _SAME_TABLE.get(runner) else h for h in read_histories(side)]
+
+
 def _lock_held(side: SideCase, tables: list[HistoryTableRow], of: HistoryTableRow) -> bool:
     for table in tables:
         if table.role != "lock" or table.tool != of.tool:
@@ -200,7 +210,7 @@ def _lock_held(side: SideCase, tables: list[HistoryTableRow], of: HistoryTableRo
     return False
 
 
-def _relevant(histories: list[History], case: Case) -> History | None:
+def relevant(histories: list[History], case: Case) -> History | None:
     """The history of the runner at hand; a broken one before a healthy one; the fullest otherwise."""
     if not histories:
         return None
@@ -226,8 +236,9 @@ def _compare(history: History | None, local: History | None, case: Case) -> _Com
     if history is None:
         return _Comparison()
     applied = set(history.applied)
-    files = [f for f in (case.migration.files if case.migration else ()) if f.version and not f.is_down]
-    same_tool = case.migration is not None and case.migration.runner == history.tool
+    given = case.whole or case.migration
+    files = [f for f in (given.files if given else ()) if f.version and not f.is_down]
+    same_tool = given is not None and given.runner == history.tool
     pending: list[str] = []
     unknown: list[str] = []
     edited: list[str] = []
@@ -250,7 +261,7 @@ def _compare(history: History | None, local: History | None, case: Case) -> _Com
 
 def _against_files(history: History, files: list[MigrationFile]) -> tuple[list[str], list[str], list[str]]:
     """Pending, unknown and out-of-order versions, given the runner's files."""
-    versions = [_version_of(history.tool, f) for f in files]
+    versions = [version_of(history.tool, f) for f in files]
     if history.tool == "golang-migrate":
         current = history.entries[0].version if history.entries else ""
         pending = [v for v in versions if not current or _order(v) > _order(current)]
@@ -271,7 +282,12 @@ def _against_files(history: History, files: list[MigrationFile]) -> tuple[list[s
     return pending, unknown, [v for v in pending if done and _order(v) < newest]
 
 
-def _version_of(tool: str, file: MigrationFile) -> str:
+def versions_pending(history: History, files: list[MigrationFile]) -> list[str]:
+    """Versions of ``files`` that the history does not count as applied."""
+    return _against_files(history, files)[0]
+
+
+def version_of(tool: str, file: MigrationFile) -> str:
     version = file.version or ""
     if tool in ("golang-migrate", "goose", "flyway", "sqlx") and version.isdigit():
         return str(int(version))
@@ -280,9 +296,7 @@ def _version_of(tool: str, file: MigrationFile) -> str:
 
 def _edited(history: History, files: list[MigrationFile]) -> list[str]:
     stored = {e.version: e.checksum for e in history.entries if e.checksum and e.state == "applied"}
-    return [
-        v for f in files if f.checksum and (v := _version_of(history.tool, f)) in stored and stored[v] != f.checksum
-    ]
+    return [v for f in files if f.checksum and (v := version_of(history.tool, f)) in stored and stored[v] != f.checksum]
 
 
 def _order(version: str) -> tuple[tuple[int, int | str], ...]:

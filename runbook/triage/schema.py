@@ -98,7 +98,7 @@ def _sets(statement: Statement, setting: str) -> bool:
 def _taken_away(case: Case, catalog: Catalog | None) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     assert case.migration is not None
     columns, relations = [], []
-    for change in taken_away(case.migration):
+    for change in taken_away(case.whole or case.migration):
         found = catalog.find(change.relation.schema, change.relation.name) if catalog else None
         name = found.qualified if found else quote_qualified(change.relation.schema, change.relation.name)
         if change.column:
@@ -342,8 +342,11 @@ def _written_schema(case: Case, name: str) -> str | None:
     """The schema that the failing statement writes before ``name``: most messages leave it out."""
     if case.failing is None:
         return None
-    refs = (*created(case.failing), *dropped(case.failing), *used(case.failing))
-    return next((r.schema for r in refs if r.name == name and r.schema is not None), None)
+    refs = [(r.name, r.schema) for r in (*created(case.failing), *dropped(case.failing), *used(case.failing))]
+    if ast.is_node(case.failing.node, "CreateFunctionStmt"):
+        function = ast.qualified(case.failing.node.funcname)
+        refs.append((function.name, function.schema))
+    return next((schema for found, schema in refs if found == name and schema is not None), None)
 
 
 def _named_object(case: Case) -> ObjectRef | None:
@@ -420,7 +423,11 @@ def _exists(ref: ObjectRef, catalog: Catalog | None) -> bool | None:
     if ref.kind == "function":
         return bool(_visible(catalog, ref))
     if ref.kind == "type":
-        return True if in_catalog(catalog, ref) else None
+        if in_catalog(catalog, ref):
+            return True
+        # Base types of extensions are not in the catalog: only where no extension lives is absence certain.
+        homes = {e.schema for e in catalog.extensions.values() if e.version is not None}
+        return False if ref.schema is not None and ref.schema not in (*homes, "pg_catalog") else None
     return in_catalog(catalog, ref)
 
 
@@ -509,7 +516,7 @@ def _state_dropped(facts: Facts, case: Case) -> None:
         return
     hit = any(
         (c.column and c.column == error.subject.column) or (not c.column and c.relation.name == error.subject.relation)
-        for c in taken_away(case.migration)
+        for c in taken_away(case.whole or case.migration)
     )
     facts.know(id_, hit, "compared with what the migration drops and renames")
 
