@@ -1,7 +1,7 @@
 """Make the README's screenshots from real demo sessions: ``python screenshots/make.py [FOLDER]``.
 
 Each picture is a scenario of the lab in force on two real servers, a live session on it, and the app's own export of a
-screen. SVG always; PNG too where Chromium is installed, because it renders the SVG true.
+screen. A PNG where Chromium is installed, because it renders the SVG true; else the SVG.
 """
 
 from __future__ import annotations
@@ -43,13 +43,16 @@ PICTURES: dict[str, tuple[Picture, ...]] = {
     "healthy": (Picture("healthy"),),
 }
 DEADLINE_S = 30.0
+STANDING_S = 12.0
+"""How long a queue has stood when its pictures are taken: nobody is called for one of a second."""
 
 
 async def take(scenario_id: str, pictures: tuple[Picture, ...], folder: Path) -> None:
     """Run one scenario and take its pictures."""
     scenario = next(s for s in list_scenarios() if s.id == scenario_id)
-    playbooks, _ = load()
     async with running(scenario) as lab:
+        if lab.error_text is None and lab.expected is not None:
+            await asyncio.sleep(STANDING_S)
         for picture in pictures:
             sides = (
                 SideChoice("local", lab.local_dsn, "local", source="demo"),
@@ -62,7 +65,7 @@ async def take(scenario_id: str, pictures: tuple[Picture, ...], folder: Path) ->
                 seen=lab.seen,
                 title=f"demo {scenario.id}",
             )
-            session = LiveSession(options, playbooks, folder=None)
+            session = LiveSession(options, load, folder=None)
             app = RunbookApp(session)
             async with app.run_test(size=picture.size) as pilot:
                 async with asyncio.timeout(DEADLINE_S):
@@ -79,15 +82,15 @@ async def take(scenario_id: str, pictures: tuple[Picture, ...], folder: Path) ->
                 svg = folder / f"{picture.name}.svg"
                 svg.write_text(app.export_screenshot(title="runbook"))
                 await session.close()
-            print(svg, flush=True)
-            _png(svg)
+            print(_png(svg), flush=True)
 
 
-def _png(svg: Path) -> None:
+def _png(svg: Path) -> Path:
+    """The picture as PNG in place of the SVG, or the SVG where nothing can render it."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg.read_text())
     if chromium is None or found is None:
-        return
+        return svg
     width, height = (int(float(n)) for n in found.groups())
     with tempfile.TemporaryDirectory() as temporary:
         page = Path(temporary) / "page.html"
@@ -96,6 +99,8 @@ def _png(svg: Path) -> None:
         command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         shot = [f"--window-size={width},{height}", f"--screenshot={svg.with_suffix('.png').resolve()}", page.as_uri()]
         subprocess.run([*command, *shot], check=True, capture_output=True, timeout=60)
+    svg.unlink()
+    return svg.with_suffix(".png")
 
 
 def main() -> None:

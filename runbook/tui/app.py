@@ -33,12 +33,20 @@ CLOSE_WITHIN_S = 1.8
 """What a source may take to end; then we leave all the same."""
 
 
+def _palette() -> type[Any]:
+    """Imported when the palette is first opened."""
+    from runbook.tui.commands import RunbookCommands
+
+    return RunbookCommands
+
+
 class RunbookApp(App[int]):
     """The screens of one session. Leaves with the exit code of CONTRACT.md."""
 
     CSS_PATH = "app.tcss"
     TITLE = "runbook"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[Any]] = {_palette}
     CLOSE_TIMEOUT = 1.0
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import SystemCommand
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.screen import Screen
 
 from runbook.text import clean_line
@@ -22,6 +24,24 @@ SEEN = (
     ("broken", "it went through, and the service suffers"),
     ("planned", "about to run it"),
 )
+
+
+class RunbookCommands(Provider):
+    """The commands for Textual's palette, whose own provider would read a title as markup."""
+
+    async def discover(self) -> Hits:
+        for one in commands(cast("RunbookApp", self.app), self.screen):
+            yield DiscoveryHit(Content(one.title), one.callback, one.title, one.help)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for one in commands(cast("RunbookApp", self.app), self.screen):
+            score, offsets = matcher.fuzzy_search.match(query, one.title)
+            if score > 0:
+                shown = Content(one.title)
+                for at in offsets:
+                    shown = shown.stylize(matcher.match_style, at, at + 1)
+                yield Hit(score, shown, one.callback, one.title, one.help)
 
 
 def commands(app: RunbookApp, screen: Screen[Any]) -> Iterator[SystemCommand]:

@@ -26,6 +26,7 @@ from runbook.tui.screens.migration import MigrationScreen
 from runbook.tui.screens.playbook import PlaybookScreen, SqlCard
 from runbook.tui.screens.transcript import TranscriptScreen
 from runbook.tui.screens.triage import TriageScreen
+from tests.support import wait_until
 from tests.tui import incident
 from tests.tui.live import ScriptedSession
 from tests.tui.test_views import HOSTILE, hostile_state
@@ -728,3 +729,22 @@ def test_a_recording_can_be_moved_in_time() -> None:
     stop()
     recorded.go_to(5)
     assert heard[-1] == 3
+
+
+@pytest.mark.parametrize("text", HOSTILE_AT_ONCE, ids=["all", "markup", "long"])
+async def test_hostile_titles_in_the_palette_neither_crash_it_nor_reach_the_terminal(text: str) -> None:
+    async with running(ScriptedSession(hostile_state(text).events)) as (app, pilot):
+        await pilot.press("ctrl+p")
+        for typed in ("", "playb"):
+            await pilot.press(*typed)
+            await wait_until(lambda: "Playbook: " in text_on(app.screen), what="the palette lists it")
+            assert all(row.isprintable() for row in text_on(app.screen).split("\n") if row)
+
+
+async def test_the_palette_runs_what_was_chosen() -> None:
+    async with running() as (app, pilot):
+        await pilot.press("ctrl+p")
+        await pilot.press(*"transcript")
+        await wait_until(lambda: "All that happened" in text_on(app.screen), what="the palette lists it")
+        await pilot.press("enter")
+        await wait_until(lambda: isinstance(app.screen, TranscriptScreen), what="it is open")

@@ -37,7 +37,7 @@ def live(local: str | None, production: str | None, migration: Path | None, **mo
     sides = [SideChoice("local", local, "local")] if local else []
     sides += [SideChoice("production", production, "production")] if production else []
     options = Options(sides=tuple(sides), migration=(migration,) if migration else (), **more)  # type: ignore[arg-type]
-    return LiveSession(options, load()[0], folder=None)
+    return LiveSession(options, load, folder=None)
 
 
 @asynccontextmanager

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from runbook.playbook import lock_name
 from runbook.text import shorten
 from runbook.triage.model import LockNode, LockTree
 from runbook.tui.lines import Line, Span, cut, fit, line, paragraph
+from runbook.words import lock_name
 
 _MANY = 3
 """So many siblings with the same query and wait are one line."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runbook.migration.result import Seconds, StatementForecast
-from runbook.playbook import count, duration
 from runbook.session.state import State
 from runbook.tui.lines import Line, Span, column, line, right
+from runbook.words import count, duration
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from runbook.playbook import Rendered, SqlBlock, duration
+from runbook.playbook import Rendered, SqlBlock
 from runbook.session.events import CheckRun
 from runbook.session.state import State
 from runbook.tui.lines import Line, column, line, paragraph, preformatted
+from runbook.words import duration
 
 _FENCE = re.compile(r"^```sql[^\n`]*\n.*?^```[ \t]*$\n?", re.M | re.S)
 _SHOWN_ROWS = 20

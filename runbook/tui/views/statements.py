@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from runbook.migration.result import LOCK_MODES, FileForecast, Forecast, Hazard, RelationLock, StatementForecast
-from runbook.playbook import duration, lock_name
 from runbook.session.state import State
 from runbook.sql import split_qualified
 from runbook.tui.lines import Line, column, fit, line, paragraph, preformatted
 from runbook.tui.views.lock_tree import age
+from runbook.words import duration, lock_name
 
 SEVERITY = {
     "danger": ("DANGER", "bad bold"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from runbook.playbook import duration
 from runbook.session.events import ReadingTaken
 from runbook.session.state import State
 from runbook.triage.model import STEP_TITLES, Step
 from runbook.tui.lines import Line, column, fit, line, right
 from runbook.tui.views.header import side_name
+from runbook.words import duration
 
 PROBES = "probes"
 """Key of the entry behind which all readings are listed."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from runbook.playbook import duration
 from runbook.session import events as ev
 from runbook.session.state import State
 from runbook.text import clean_line
@@ -15,6 +14,7 @@ from runbook.tui.views.header import clock
 from runbook.tui.views.lock_tree import age, lock_tree
 from runbook.tui.views.sql_block import result
 from runbook.tui.views.suspects import percent
+from runbook.words import duration
 
 
 @dataclass(frozen=True, slots=True)
