@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.model import Migration
 from runbook.migration.result import FileForecast, Forecast, Severity, StatementForecast
-from runbook.playbook import duration, lock_name
 from runbook.text import clean, shorten
+from runbook.words import duration, lock_name
 
 FORMATS = ("text", "json", "markdown")
 ORDER: tuple[Severity, ...] = ("ok", "notice", "warning", "danger")

@@ -126,7 +126,6 @@ def triage(as_json: bool, as_markdown: bool, no_record: bool, **given: Any) -> i
         raise _Failed("--json and --markdown exclude each other: choose one.")
     config = _config(given)
     options = _session_options(config, given)
-    playbooks, errors = _load_playbooks(config)
     headless = as_json or as_markdown
     if headless and not (options.sides or options.migration or options.error_text is not None):
         raise _Failed(
@@ -138,7 +137,7 @@ def triage(as_json: bool, as_markdown: bool, no_record: bool, **given: Any) -> i
     from runbook.session.live import LiveSession
 
     folder = None if no_record else config.sessions_folder
-    session = LiveSession(options, playbooks, folder=folder, playbook_errors=errors, interim=not headless)
+    session = LiveSession(options, lambda: _load_playbooks(config), folder=folder, interim=not headless)
     if session.recording_problem:
         click.echo(f"runbook: {session.recording_problem}", err=True)
     if headless:
@@ -426,7 +425,6 @@ def _run_demo(scenario: Any, headless: str | None, no_record: bool) -> int:
     from runbook.session.live import LiveSession, Options, SideChoice
 
     config = _config({})
-    playbooks, errors = _load_playbooks(config)
     folder = None if no_record else config.sessions_folder
 
     async def run() -> int:
@@ -442,7 +440,7 @@ def _run_demo(scenario: Any, headless: str | None, no_record: bool) -> int:
                 seen=lab.seen,
                 title=f"demo {scenario.id}",
             )
-            session = LiveSession(options, playbooks, folder=folder, playbook_errors=errors, interim=headless is None)
+            session = LiveSession(options, lambda: _load_playbooks(config), folder=folder, interim=headless is None)
             if headless is not None:
                 await _until_done(session)
                 from runbook.transcript import render

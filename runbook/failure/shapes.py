@@ -25,6 +25,7 @@ class Shape:
 
 
 _STATE = r"(?P<state>[0-9A-Z]{5})"
+_PQ_TAIL = rf"(?:(?: at (?:position|column) \d+(?::\d+)?)? \({_STATE}\))?"
 _PYTHON_DRIVER = r"(?:psycopg2|psycopg|asyncpg|pg8000|aiopg|django\.db\.utils|sqlalchemy\.exc|sqlalchemy\.dialects\.postgresql\.\w+|peewee)"
 
 
@@ -54,8 +55,9 @@ def shapes() -> tuple[Shape, ...]:
             # pg8000: the protocol's fields as a dict
             ("pg8000", rf"\{{'S': '(?P<sev>\w+)'.*?'C': '{_STATE}', 'M': (?P<q>['\"])(?P<msg>.*?)(?P=q)[,}}]", True, None),
             # Go: lib/pq; pgx ends with (SQLSTATE ...)
-            ("pq-details", r"\(details: pq: (?P<msg>.+?)\)$", True, "golang-migrate"),
-            ("pq", r"\bpq: (?P<msg>.+)", True, None),
+            # lib/pq 1.11 and later say where it stands and the code: (*Error).Error() in error.go
+            ("pq-details", rf"\(details: pq: (?P<msg>.+?){_PQ_TAIL}\)$", True, "golang-migrate"),
+            ("pq", rf"\bpq: (?P<msg>.+?){_PQ_TAIL}$", True, None),
             # SQLAlchemy and its drivers
             ("sqlalchemy-asyncpg", r"<class '(?P<cls>asyncpg\.exceptions\.[\w.]+)'>: (?P<msg>.+)", True, None),
             ("sqlalchemy", rf"\((?P<cls>{_PYTHON_DRIVER}\.[\w.]+)\) (?P<msg>.+)", True, None),

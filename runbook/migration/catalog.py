@@ -357,7 +357,8 @@ def owner_of(relation: Relation) -> Iterable[tuple[RelationKey, RelationKey]]:
 
 
 def readers_of(relation: Relation) -> Iterable[tuple[RelationKey, RelationKey]]:
-    return [(d.relation, relation.key) for d in relation.dependants if d.relation is not None and d.kind in READERS]
+    readers = {d.relation: None for d in relation.dependants if d.relation is not None and d.kind in READERS}
+    return [(reader, relation.key) for reader in readers]
 
 
 def references_of(relation: Relation) -> Iterable[tuple[RelationKey, tuple[RelationKey, Constraint]]]:

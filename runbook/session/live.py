@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook import __version__
-from runbook.diagnosis.questions import answer_fact
-from runbook.playbook import Playbook, PlaybookError, Rendered, SqlBlock
 from runbook.postgres.reading import Reading, Refusal, SideKey
 from runbook.session import events as ev
-from runbook.session.conclude import Conclusion, conclude
 from runbook.session.recorder import Recorder
 from runbook.session.redaction import hide_literals
 from runbook.session.source import Listener
 from runbook.session.state import State
-from runbook.triage.case import SideCase
-from runbook.triage.versions import pooler, provider, short_version
 
 if TYPE_CHECKING:
     from runbook.failure.report import ErrorReport
     from runbook.migration.model import Migration
+    from runbook.playbook import Playbook, PlaybookError, Rendered, SqlBlock
     from runbook.postgres.survey import Look
+    from runbook.session.conclude import Conclusion
+    from runbook.triage.case import SideCase
+
+Playbooks = tuple[Mapping[str, "Playbook"], Sequence["PlaybookError"]]
+"""What ``runbook.playbook.load`` brings."""
 
 _KEPT_ROWS = 100
 """Rows of one reading that the journal keeps; the count is always kept."""
@@ -83,20 +84,23 @@ class Options:
 
 
 class LiveSession:
-    """One incident, live. See ``SessionSource`` for what screens may ask of it."""
+    """One incident, live. See ``SessionSource`` for what screens may ask of it.
+
+    Making one costs next to nothing: playbooks, files and the error are read in ``start``, after the first frame.
+    """
 
     def __init__(
         self,
         options: Options,
-        playbooks: Mapping[str, Playbook],
+        playbooks: Callable[[], Playbooks],
         *,
         folder: Path | None,
-        playbook_errors: Sequence[PlaybookError] = (),
         interim: bool = False,
     ) -> None:
         self._recorder = Recorder(folder, version=__version__, title=options.title)
         self._options = options
-        self._playbooks = dict(playbooks)
+        self._load = playbooks
+        self._loaded: dict[str, Playbook] | None = None
         self._sides = {side.key: side for side in options.sides}
         self._looks: dict[str, Look] = {}
         self._migration: Migration | None = None
@@ -108,18 +112,12 @@ class LiveSession:
         self._looking: asyncio.Task[None] | None = None
         self._conclude_lock = asyncio.Lock()
         self._who = _who()
-        for error in playbook_errors:
-            self._append(ev.InputFailed("playbook", str(error)))
         for side in options.sides:
             self._announce(side)
         if options.seen:
             self._answer("seen", options.seen)
         for question, answer in options.answers:
             self._answer(question, answer)
-        if options.migration:
-            self._read_migration(options.migration, options.runner)
-        if options.error_text is not None:
-            self._read_error(options.error_text)
 
     # -- what screens read ------------------------------------------------------------------------------------------
 
@@ -133,7 +131,13 @@ class LiveSession:
 
     @property
     def playbooks(self) -> dict[str, Playbook]:
-        return self._playbooks
+        """Loaded when they are first asked for; the broken ones are named once."""
+        if self._loaded is None:
+            found, errors = self._load()
+            self._loaded = dict(found)
+            for error in errors:
+                self._append(ev.InputFailed("playbook", str(error)))
+        return self._loaded
 
     @property
     def recording_problem(self) -> str | None:
@@ -144,11 +148,16 @@ class LiveSession:
         return self._recorder.subscribe(listener)
 
     def render(self, cause: str) -> Rendered:
-        return self._playbooks[cause].render(self.state.book())
+        return self.playbooks[cause].render(self.state.book())
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
+        options = self._options
+        if options.migration and self._migration is None:
+            self._read_migration(options.migration, options.runner)
+        if options.error_text is not None and self._error is None:
+            self._read_error(options.error_text)
         await self.look_again()
 
     async def look_again(self) -> None:
@@ -222,6 +231,8 @@ class LiveSession:
 
     async def _conclude(self) -> None:
         """Examine and diagnose what is known so far. Pure work, off the event loop; its results are events."""
+        from runbook.session.conclude import conclude
+
         async with self._conclude_lock:
             cases = {
                 key: side_case(self._sides[key], found) for key, found in self._looks.items() if key in self._sides
@@ -234,7 +245,7 @@ class LiveSession:
                 error=self._error,
                 seen=self._seen,
                 answers=tuple(a.fact for a in self.state.answers.values() if a.fact is not None),
-                playbooks=self._playbooks,
+                playbooks=self.playbooks,
             )
             self._record(conclusion)
 
@@ -285,6 +296,8 @@ class LiveSession:
         self._append(ev.ScreenVisited(screen))
 
     def _answer(self, question: str, answer: str) -> None:
+        from runbook.diagnosis.questions import answer_fact
+
         self._append(ev.Answered(question, answer, self._who, answer_fact(question, answer, self._who)))
 
     def _announce(self, side: SideChoice) -> None:
@@ -363,7 +376,7 @@ class LiveSession:
     def export(self, format: str, path: Path) -> Path:
         from runbook.transcript import write
 
-        return write(self.state, self._playbooks, format, path)
+        return write(self.state, self.playbooks, format, path)
 
     async def close(self, reason: str = "quit") -> None:
         """End: nothing of ours runs on a server afterwards. Safe to call twice."""
@@ -404,6 +417,8 @@ def functions_of(migration: Migration | None) -> list[str]:
 
 def side_case(side: SideChoice, found: Look) -> SideCase:
     """What the steps see of one side."""
+    from runbook.triage.case import SideCase
+
     return SideCase(
         key=side.key,
         name=side.name,
@@ -418,6 +433,8 @@ def side_case(side: SideChoice, found: Look) -> SideCase:
 
 
 def _side_seen(side: SideCase) -> ev.SideSeen:
+    from runbook.triage.versions import pooler, provider, short_version
+
     identity = side.identity
     refusal: Refusal | None = side.refusal
     return ev.SideSeen(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runbook.playbook import Playbook, Rendered, SqlBlock
 from runbook.session.events import CheckRun, Event
 from runbook.session.source import Listener
 from runbook.session.state import State, fold, fold_all
+
+if TYPE_CHECKING:
+    from runbook.playbook import Playbook, Rendered, SqlBlock
 
 
 class NotLive(Exception):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from runbook.playbook import Playbook, Rendered, SqlBlock
 from runbook.session.events import CheckRun, Event
 from runbook.session.state import State
+
+if TYPE_CHECKING:
+    from runbook.playbook import Playbook, Rendered, SqlBlock
 
 Listener = Callable[[Event, State], None]
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from runbook.playbook import Playbook, PlaybookError, duration
+from runbook.playbook import Playbook, PlaybookError
 from runbook.session import events as ev
 from runbook.session.events import Event
 from runbook.session.state import State
 from runbook.text import clean, clean_line, plural, shorten
 from runbook.triage.model import MARKS
+from runbook.words import duration
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 

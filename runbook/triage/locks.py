@@ -6,7 +6,6 @@ from typing import Any
 
 from runbook.diagnosis.vocabulary import GROUPS
 from runbook.migration.conflicts import conflicts
-from runbook.playbook import duration, lock_name
 from runbook.postgres.rows import PreparedTransactionRow, ProgressRow, SessionRow
 from runbook.session.redaction import hide_literals
 from runbook.text import plural, shorten
@@ -15,6 +14,7 @@ from runbook.triage.lock_tree import GRANT_FOR_SESSIONS
 from runbook.triage.migrator import Migrator, find_migrators
 from runbook.triage.model import ComparedRow, Step, StepVerdict
 from runbook.triage.waits import PREPARED, Blocker, Wait, Waits, kind_of, label, oldest
+from runbook.words import duration, lock_name
 
 OLD_TRANSACTION_S = 5.0
 """A transaction younger than this is ordinary traffic: a migration would wait for it unnoticed."""

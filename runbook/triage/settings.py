@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runbook.playbook import size
 from runbook.postgres.rows import RoleSettingRow, SettingRow
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
+from runbook.words import size
 
 _STEP = ("settings", "Settings")
 

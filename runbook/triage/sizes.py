@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from runbook.migration import ast
 from runbook.migration.catalog import Catalog, Relation
-from runbook.playbook import count, duration, size
 from runbook.sql import split_qualified
 from runbook.triage.case import Case, Facts
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
+from runbook.words import count, duration, size
 
 _STEP = ("sizes", "Table sizes")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runbook.playbook import lock_name
 from runbook.postgres.rows import LockRow, PreparedTransactionRow, SessionRow
 from runbook.triage.case import SideCase
+from runbook.words import lock_name
 
 PREPARED = 0
 """The pid that stands for a prepared transaction in pg_blocking_pids."""

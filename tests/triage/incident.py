@@ -52,7 +52,7 @@ async def triage(
         seen=seen,
         answers=tuple(answers),
     )
-    session = LiveSession(options, _PLAYBOOKS, folder=None)
+    session = LiveSession(options, lambda: (_PLAYBOOKS, _ERRORS), folder=None)
     try:
         await session.start()
         return session.state

@@ -6,9 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from runbook.migration.apply.tables import add_column, add_constraint, add_index, add_sequence, same_index
+from runbook.migration.apply.tables import (
+    add_column,
+    add_constraint,
+    add_index,
+    add_sequence,
+    attach_index,
+    same_index,
+)
 from runbook.migration.ast import AlterCommand, column_spec, constraint_spec, is_node, strings, type_ref
-from runbook.migration.catalog import Catalog, Column, Index, Relation
+from runbook.migration.catalog import READERS, Catalog, Column, Index, Relation
+from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage, name_taken, owned_by_table, with_relation, with_tables, without
 from runbook.migration.effects.names import index_name
 from runbook.migration.effects.types import type_written
@@ -105,6 +113,11 @@ def uses_column(index: Index, name: str) -> bool:
 def _drop_column(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
     if relation.column(command.name) is None:
         return catalog
+    readers = [d.relation for d in relation.dependants if d.column == command.name and d.kind in READERS]
+    views = [r for key in readers if key is not None and (r := catalog.relations.get(key)) is not None]
+    if views and command.cascade:
+        catalog = without(catalog, *drop_relations(catalog, views).relations)
+        relation = catalog.relations[relation.key]
     return drop_column(catalog, relation, command.name, recurse)
 
 
@@ -212,6 +225,17 @@ def _validate(catalog: Catalog, relation: Relation, command: AlterCommand, recur
     return with_tables(catalog, *changed)
 
 
+def _alter_constraint(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
+    change = command.definition
+    if not change.alter_enforceability:
+        return catalog
+    constraints = tuple(
+        replace(c, enforced=change.is_enforced, validated=change.is_enforced) if c.name == change.conname else c
+        for c in relation.constraints
+    )
+    return with_relation(catalog, replace(relation, constraints=constraints))
+
+
 def _owner(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
     owner = command.node.newowner.rolename or catalog.role
     changed = [replace(r, owner=owner) for r in (relation, *owned_by_table(catalog, relation))]
@@ -234,8 +258,11 @@ def _security(**fields: bool) -> Handler:
 
 def _trigger_state(state: str) -> Handler:
     def handler(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
-        triggers = tuple(replace(t, enabled=state) if command.name in ("", t.name) else t for t in relation.triggers)
-        return with_relation(catalog, replace(relation, triggers=triggers))
+        changed = []
+        for member in _members(catalog, relation, recurse and relation.kind == "p"):
+            triggers = tuple(replace(t, enabled=state) if command.name in ("", t.name) else t for t in member.triggers)
+            changed.append(replace(member, triggers=triggers))
+        return with_tables(catalog, *changed)
 
     return handler
 
@@ -266,8 +293,17 @@ def attach(catalog: Catalog, parent: Relation, child: Relation, *, default: bool
     catalog = with_tables(catalog, parent, child)
     for index in parent.indexes if partition else ():
         current = catalog.relations[child.key]
-        if not any(same_index(i, index) for i in current.indexes):
-            catalog = add_index(catalog, current, partition_index(catalog, current, index, parent))
+        fitting = next((i for i in current.indexes if i.parent is None and same_index(i, index)), None)
+        if fitting is not None:
+            catalog = attach_index(catalog, current, fitting, (index.schema or parent.schema, index.name))
+            continue
+        made = partition_index(catalog, current, index, parent)
+        catalog = add_index(catalog, current, made)
+        backs = next((c for c in parent.constraints if c.index == index.name and c.kind in ("p", "u", "x")), None)
+        if backs is not None:
+            current = catalog.relations[child.key]
+            inherited_key = replace(backs, name=made.name, index=made.name, inherited=True)
+            catalog = with_tables(catalog, replace(current, constraints=(*current.constraints, inherited_key)))
     return catalog
 
 
@@ -301,7 +337,8 @@ def _unlink(catalog: Catalog, parent: Relation, child: Relation) -> Catalog:
         default_partition=None if parent.default_partition == child.key else parent.default_partition,
     )
     parents = tuple(k for k in child.parents if k != parent.key)
-    return with_tables(catalog, parent, replace(child, parents=parents, is_partition=False))
+    indexes = tuple(replace(i, parent=None) for i in child.indexes)
+    return with_tables(catalog, parent, replace(child, parents=parents, is_partition=False, indexes=indexes))
 
 
 def _inherit(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
@@ -327,6 +364,7 @@ _HANDLERS: dict[str, Handler] = {
     "AT_AddConstraint": _add_constraint,
     "AT_DropConstraint": _drop_constraint,
     "AT_ValidateConstraint": _validate,
+    "AT_AlterConstraint": _alter_constraint,
     "AT_ChangeOwner": _owner,
     "AT_SetLogged": _persistence("p"),
     "AT_SetUnLogged": _persistence("u"),

@@ -30,6 +30,7 @@ from runbook.migration.catalog import (
     Column,
     Extension,
     Function,
+    Index,
     Relation,
     RelationKey,
     Schema,
@@ -38,6 +39,7 @@ from runbook.migration.catalog import (
 )
 from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import (
+    lineage,
     replace_keeping,
     with_functions,
     with_relation,
@@ -146,6 +148,19 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
     return catalog
 
 
+def _copy_index(catalog: Catalog, table: Relation, source: Relation | None, index: Index) -> Catalog:
+    """An index of LIKE ... INCLUDING INDEXES, with the key that it backs."""
+    made = copied_index(catalog, table, index)
+    catalog = add_index(catalog, table, made)
+    backs = next((c for c in source.constraints if c.index == index.name), None) if source is not None else None
+    if backs is None:
+        return catalog
+    table = catalog.relations[table.key]
+    return with_tables(
+        catalog, replace(table, constraints=(*table.constraints, replace(backs, name=made.name, index=made.name)))
+    )
+
+
 _LIKE_DEFAULTS = 1 << 3  # CREATE_TABLE_LIKE_DEFAULTS, parsenodes.h
 _LIKE_INDEXES = 1 << 6
 
@@ -153,7 +168,11 @@ _LIKE_INDEXES = 1 << 6
 def _create_foreign_table(catalog: Catalog, node: Any) -> Catalog:
     catalog = _create_table(catalog, node.base_stmt)
     made = catalog.relations.get(_key(catalog, node.base_stmt.relation))
-    return with_relation(catalog, replace(made, kind="f")) if made is not None and made.created_here else catalog
+    return (
+        with_relation(catalog, replace(made, kind="f", replica_identity="n"))
+        if made is not None and made.created_here
+        else catalog
+    )
 
 
 def _create_table_as(catalog: Catalog, node: Any) -> Catalog:
@@ -176,6 +195,7 @@ def _from_query(catalog: Catalog, range_var: Any, query: Any, kind: str, *, empt
         *key,
         kind=kind,  # type: ignore[arg-type]
         rows=0 if empty or kind == "v" else -1,
+        replica_identity="n" if kind == "v" else "d",
         columns=columns,
         owner=catalog.role,
         persistence=range_var.relpersistence or "p",
@@ -364,7 +384,7 @@ def _sequence(catalog: Catalog, node: Any) -> Catalog:
         table = catalog.find(parts[-3] if len(parts) > 2 else None, parts[-2]) if len(parts) > 1 else None
         owner = (table.key, parts[-1]) if table is not None else None
     made = Relation(*key, kind="S", rows=1, pages=1, owner=catalog.role, owned_by=owner, created_here=True)
-    return with_relation(catalog, replace(made, privileges=EVERY_PRIVILEGE))
+    return with_relation(catalog, replace(made, privileges=EVERY_PRIVILEGE, replica_identity="n"))
 
 
 def _alter_sequence(catalog: Catalog, node: Any) -> Catalog:
@@ -481,8 +501,18 @@ def _trigger(catalog: Catalog, node: Any) -> Catalog:
         return catalog
     name = qualified(node.funcname)
     made = Trigger(node.trigname, "O", str(name), constraint=node.isconstraint, columns=strings(node.columns))
-    kept = tuple(t for t in relation.triggers if t.name != made.name)
-    return with_relation(catalog, replace(relation, triggers=(*kept, made)))
+    members = lineage(catalog, relation) if relation.kind == "p" and node.row else [relation]
+    changed = [replace(m, triggers=(*(t for t in m.triggers if t.name != made.name), made)) for m in members]
+    return with_tables(catalog, *changed)
+
+
+def _do_block(catalog: Catalog, node: Any) -> Catalog:
+    """What a DO block certainly does: its static SQL that stands under no condition."""
+    from runbook.migration.effects.blocks import certain_statements
+
+    for inner in certain_statements(node):
+        catalog = apply_node(catalog, inner)
+    return catalog
 
 
 def _extension(catalog: Catalog, node: Any) -> Catalog:
@@ -553,6 +583,7 @@ _FOLLOWERS: dict[str, Follower] = {
     "MergeStmt": _written,
     "CopyStmt": _written,
     "TruncateStmt": _truncate,
+    "DoStmt": _do_block,
     "DropStmt": _drop,
     "RenameStmt": renames.rename,
     "AlterObjectSchemaStmt": renames.set_schema,

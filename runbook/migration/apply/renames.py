@@ -74,7 +74,11 @@ def moved(catalog: Catalog, relation: Relation, to: RelationKey) -> Catalog:
         other = catalog.relations.get(key)
         if other is not None:
             changes[key] = _following(other, was, to)
-    return with_relations(catalog, changes)
+    catalog = with_relations(catalog, changes)
+    for index in relation.indexes:
+        here = catalog.relations[to]
+        catalog = with_relations(catalog, _reparented(catalog, here, index_key(relation, index), (to[0], index.name)))
+    return catalog
 
 
 def _following(relation: Relation, was: RelationKey, to: RelationKey) -> Relation:
@@ -114,7 +118,22 @@ def _rename_index(catalog: Catalog, entry: Relation, name: str) -> Catalog:
         for c in table.constraints
     )
     catalog = with_relations(catalog, {(entry.schema, name): replace(entry, name=name), entry.key: None})
-    return with_relations(catalog, {table.key: replace(table, indexes=indexes, constraints=constraints)})
+    changes: dict[RelationKey, Relation | None] = {table.key: replace(table, indexes=indexes, constraints=constraints)}
+    changes.update(_reparented(catalog, table, entry.key, (entry.schema, name)))
+    return with_relations(catalog, changes)
+
+
+def _reparented(
+    catalog: Catalog, table: Relation, was: RelationKey, to: RelationKey
+) -> dict[RelationKey, Relation | None]:
+    """The partitions whose indexes are attached to an index that has another name now."""
+    changed: dict[RelationKey, Relation | None] = {}
+    for key in table.children:
+        child = catalog.relations.get(key)
+        if child is not None and any(i.parent == was for i in child.indexes):
+            indexes = tuple(replace(i, parent=to) if i.parent == was else i for i in child.indexes)
+            changed[key] = replace(child, indexes=indexes)
+    return changed
 
 
 def _rename_column(catalog: Catalog, relation: Relation, was: str, to: str) -> Catalog:

@@ -110,7 +110,7 @@ def add_constraint(catalog: Catalog, relation: Relation, spec: ConstraintSpec, *
         on_update=spec.on_update,
     )
     if spec.kind in _LABEL:
-        return _add_keyed(catalog, relation, spec, made)
+        return _add_keyed(catalog, relation, spec, made, recurse=recurse)
     members = list(lineage(catalog, relation)) if recurse and not spec.no_inherit else [relation]
     changed = []
     for member in members:
@@ -125,8 +125,16 @@ def add_constraint(catalog: Catalog, relation: Relation, spec: ConstraintSpec, *
     return with_tables(catalog, *changed)
 
 
-def _add_keyed(catalog: Catalog, relation: Relation, spec: ConstraintSpec, made: Constraint) -> Catalog:
-    """PRIMARY KEY, UNIQUE and EXCLUDE: with the index behind it, new or taken over."""
+def _add_keyed(
+    catalog: Catalog,
+    relation: Relation,
+    spec: ConstraintSpec,
+    made: Constraint,
+    *,
+    recurse: bool = True,
+    parent: RelationKey | None = None,
+) -> Catalog:
+    """PRIMARY KEY, UNIQUE and EXCLUDE: with the index behind it, new or taken over. ``parent``: of a partition's index."""
     indexes = relation.indexes
     columns = made.columns
     if spec.using_index is not None:
@@ -150,6 +158,7 @@ def _add_keyed(catalog: Catalog, relation: Relation, spec: ConstraintSpec, made:
             method=spec.method or "btree",
             expression_columns=(),
             schema=relation.schema,
+            parent=parent,
             created_here=True,
         )
         indexes = (*relation.indexes, index)
@@ -161,11 +170,15 @@ def _add_keyed(catalog: Catalog, relation: Relation, spec: ConstraintSpec, made:
         constraints=(*relation.constraints, replace(made, columns=columns)),
     )
     catalog = with_tables(catalog, table)
-    for member in list(lineage(catalog, table))[1:]:
-        if member.is_partition:
+    for key in table.children if recurse and table.kind == "p" else ():
+        child = catalog.relations.get(key)
+        if child is not None:
             own = replace(spec, name=None, using_index=None)
-            catalog = _add_keyed(catalog, member, own, replace(made, name=constraint_name(catalog, member, own)))
-        elif not_null:
+            name = constraint_name(catalog, child, own)
+            inherited = replace(made, name=name, index=name, inherited=True)
+            catalog = _add_keyed(catalog, child, own, inherited, parent=(table.schema, made.name))
+    for member in list(lineage(catalog, table))[1:] if recurse and table.kind != "p" else ():
+        if not_null:
             changed = replace(member, columns=_with_not_null(member.columns, not_null))
             catalog = with_relation(catalog, changed)
     return catalog
@@ -204,6 +217,7 @@ def add_sequence(catalog: Catalog, relation: Relation, column: str) -> Catalog:
         relation.schema,
         name,
         kind="S",
+        replica_identity="n",
         rows=1,
         pages=1,
         owner=relation.owner,
@@ -289,12 +303,23 @@ def add_index(catalog: Catalog, relation: Relation, index: Index, *, recurse: bo
         return catalog
     for key in relation.children:
         child = catalog.relations.get(key)
-        if child is not None and not any(same_index(i, index) for i in child.indexes):
+        if child is None:
+            continue
+        fitting = next((i for i in child.indexes if i.parent is None and same_index(i, index)), None)
+        if fitting is not None:
+            catalog = attach_index(catalog, child, fitting, (relation.schema, index.name))
+        else:
             titles = [*index.columns, *index.included]
             name = index_name(child.name, titles, "idx", name_taken(catalog, child.schema))
             own = replace(index, name=name, schema=child.schema, parent=(relation.schema, index.name))
             catalog = add_index(catalog, child, own)
     return catalog
+
+
+def attach_index(catalog: Catalog, child: Relation, index: Index, parent: RelationKey) -> Catalog:
+    """``catalog`` where a partition's index is part of a partitioned one."""
+    indexes = tuple(replace(i, parent=parent) if i.name == index.name else i for i in child.indexes)
+    return with_tables(catalog, replace(child, indexes=indexes))
 
 
 def add_reader(catalog: Catalog, reader: Relation, read: list[RelationKey]) -> Catalog:

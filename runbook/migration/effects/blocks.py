@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from runbook.migration.ast import constant, unwrap
@@ -20,13 +21,10 @@ _CONDITIONAL = frozenset(
 
 def do_block(scene: Scene, node: Any) -> None:
     """A DO block. Statements under a condition are counted as if they ran, and the confidence says so."""
-    language, source = "plpgsql", ""
-    for item in node.args:
-        element = unwrap(item)
-        if element.defname == "language":
-            language = str(constant(element.arg)).lower()
-        elif element.defname == "as":
-            source = str(constant(element.arg))
+    from runbook.migration.apply import apply_node
+    from runbook.migration.effects.dispatch import find_in
+
+    language, source = _body(node)
     if language != "plpgsql":
         scene.opaque(f"a DO block in {language} is not analysed")
         return
@@ -34,10 +32,6 @@ def do_block(scene: Scene, node: Any) -> None:
     if tree is None:
         scene.opaque("the PL/pgSQL of the block could not be parsed")
         return
-    from runbook.migration.apply import apply_node
-    from runbook.migration.effects.dispatch import find_in
-    from runbook.migration.statement import SyntaxProblem, parse_one
-
     before = scene.catalog
     for kind, sql, conditional in _statements(tree):
         if kind in _DYNAMIC:
@@ -46,11 +40,8 @@ def do_block(scene: Scene, node: Any) -> None:
         if kind in _TRANSACTION:
             scene.forbid_transaction()
             continue
-        if not sql:
-            continue
-        try:
-            inner = parse_one(sql if kind != "expression" else f"SELECT {sql}")
-        except SyntaxProblem:
+        inner = _parsed(kind, sql)
+        if inner is None:
             continue
         if conditional:
             scene.doubt("parts of the block run only under a condition")
@@ -59,9 +50,40 @@ def do_block(scene: Scene, node: Any) -> None:
         except Failed as failed:
             if not conditional:
                 raise
-            scene.fails = scene.fails or type(failed.fails)(failed.fails.sqlstate, failed.fails.because, certain=False)
+            scene.fails = scene.fails or replace(failed.fails, certain=False)
         scene.catalog = apply_node(scene.catalog, inner)
     scene.catalog, scene.after = before, None
+
+
+def certain_statements(node: Any) -> Iterator[Any]:
+    """The statements of a DO block that run whatever the data: static, and under no condition."""
+    language, source = _body(node)
+    tree = _parse(source) if language == "plpgsql" else None
+    for kind, sql, conditional in _statements(tree) if tree is not None else ():
+        inner = _parsed(kind, sql) if not conditional and kind not in _DYNAMIC | _TRANSACTION else None
+        if inner is not None:
+            yield inner
+
+
+def _body(node: Any) -> tuple[str, str]:
+    """(language, source)"""
+    language, source = "plpgsql", ""
+    for item in node.args:
+        element = unwrap(item)
+        if element.defname == "language":
+            language = str(constant(element.arg)).lower()
+        elif element.defname == "as":
+            source = str(constant(element.arg))
+    return language, source
+
+
+def _parsed(kind: str, sql: str) -> Any:
+    from runbook.migration.statement import SyntaxProblem, parse_one
+
+    try:
+        return parse_one(sql if kind != "expression" else f"SELECT {sql}") if sql else None
+    except SyntaxProblem:
+        return None
 
 
 def _parse(source: str) -> Any:
