@@ -295,9 +295,15 @@ async def _attempt(settings: Settings, **override: str) -> psycopg.AsyncConnecti
         params["service"] = settings.service
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
-            return await psycopg.AsyncConnection.connect(
-                settings.dsn, autocommit=True, prepare_threshold=None, **params
+            # Shielded: psycopg forgets a half-open connection when it is cancelled, and the server keeps it.
+            opening = asyncio.ensure_future(
+                psycopg.AsyncConnection.connect(settings.dsn, autocommit=True, prepare_threshold=None, **params)
             )
+            try:
+                return await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                opening.add_done_callback(_finish)
+                raise
     except TimeoutError:
         message = f"no answer within {settings.connect_timeout_s:g} s"
         raise ConnectionRefused(Refusal("timed_out", message, transient=True)) from None
@@ -308,6 +314,12 @@ async def _attempt(settings: Settings, **override: str) -> psycopg.AsyncConnecti
         if message.startswith("connection is bad: ") and ("invalid " in message or "not found" in message):
             raise ConnectionRefused(Refusal("bad_dsn", explain_bad_dsn(message.partition(": ")[2]))) from None
         raise ConnectionRefused(understand(message)) from None
+
+
+def _finish(opening: asyncio.Future[psycopg.AsyncConnection[Any]]) -> None:
+    """Close a connection that nobody waits for any more, as soon as it is there."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().pgconn.finish()
 
 
 def understand(message: str) -> Refusal:
