@@ -8,7 +8,15 @@ from typing import Any
 
 from runbook.migration.apply import renames
 from runbook.migration.apply.alter import apply_command, attach, drop_column, drop_constraint, in_order
-from runbook.migration.apply.tables import add_column, add_constraint, add_index, add_reader, copied_index, index_of
+from runbook.migration.apply.tables import (
+    add_column,
+    add_constraint,
+    add_index,
+    add_reader,
+    attach_index,
+    copied_index,
+    index_of,
+)
 from runbook.migration.ast import (
     alter_commands,
     column_spec,
@@ -132,9 +140,7 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
         if is_node(element, "TableLikeClause") and element.options & _LIKE_INDEXES:
             source = _found(catalog, element.relation)
             for index in source.indexes if source is not None else ():
-                catalog = add_index(
-                    catalog, catalog.relations[key], copied_index(catalog, catalog.relations[key], index)
-                )
+                catalog = _copy_index(catalog, catalog.relations[key], source, index)
     for parent in parents:
         above = catalog.relations[parent.key]
         partition = node.HasField("partbound")
@@ -242,10 +248,23 @@ def _view(catalog: Catalog, node: Any) -> Catalog:
 
 def _alter_table(catalog: Catalog, node: Any) -> Catalog:
     relation = _found(catalog, node.relation)
-    if relation is None or relation.kind in ("i", "I"):
+    if relation is None:
         return catalog
+    if relation.kind in ("i", "I"):
+        return _alter_index(catalog, relation, node)
     for command in in_order(alter_commands(node)):
         catalog = apply_command(catalog, relation, command, bool(node.relation.inh))
+    return catalog
+
+
+def _alter_index(catalog: Catalog, parent: Relation, node: Any) -> Catalog:
+    """ALTER INDEX ... ATTACH PARTITION."""
+    for command in alter_commands(node):
+        entry = _found(catalog, command.definition.name) if command.type == "AT_AttachPartition" else None
+        table = catalog.relations.get(entry.of) if entry is not None and entry.of is not None else None
+        index = table.index(entry.name) if table is not None and entry is not None else None
+        if table is not None and index is not None:
+            catalog = attach_index(catalog, table, index, parent.key)
     return catalog
 
 
