@@ -132,8 +132,9 @@ def triage(as_json: bool, as_markdown: bool, no_record: bool, **given: Any) -> i
             "there is nothing to look at: give --local and --production, --error or --migration "
             "(or name the sides in runbook.toml)."
         )
-    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise _Failed("there is no terminal to open the app on: use --json or --markdown.")
+    if not headless and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        # Textual draws on stderr: where that is redirected, the app would run unseen.
+        raise _Failed("there is no terminal to open the app on (stdin, stdout and stderr): use --json or --markdown.")
     from runbook.session.live import LiveSession
 
     folder = None if no_record else config.sessions_folder

@@ -418,7 +418,7 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         "already_there",
         "list",
         "objects the migration creates that production has already: "
-        "[{kind, name, relation, same_on_local, valid, optional, sql, file, line}]",
+        "[{kind, name, relation, same_on_local, valid, building, optional, sql, file, line}]",
         [
             {
                 "kind": "column",

@@ -203,12 +203,13 @@ def _obstacles(case: Case, production: Catalog | None, local: Catalog | None) ->
 
 def _obstacle(found: Found, production: Catalog, local: Catalog | None) -> dict[str, Any]:
     ref = found.ref
-    valid = True
+    valid, building = True, False
     same: bool | None = None
     table = _table_name(ref, production)
     if ref.kind == "index" or (ref.kind == "relation" and find_index(production, ref.schema, ref.name)):
         index = find_index(production, ref.schema, ref.name)
-        valid = index is None or (index[1].valid or index[1].building)
+        building = index is not None and index[1].building
+        valid = index is None or index[1].valid or building
         table = index[0].qualified if index else table
     if local is not None:
         same = _same_definition(ref, local, production)
@@ -218,6 +219,7 @@ def _obstacle(found: Found, production: Catalog, local: Catalog | None) -> dict[
         "relation": table,
         "same_on_local": bool(same),
         "valid": valid,
+        "building": building,
         "optional": ref.optional,
         "sql": found.statement.sql,
         "file": found.statement.file,
@@ -656,12 +658,18 @@ def _rows(
 ) -> Iterator[ComparedRow]:
     for item in there:
         of = f" of {item['relation']}" if item["relation"] and item["kind"] != "relation" else ""
-        invalid = "" if item["valid"] else ", INVALID"
+        state = (
+            "is being built now"
+            if item["building"]
+            else "exists already"
+            if item["valid"]
+            else "exists already, INVALID"
+        )
         mark: Mark = "matters" if not item["optional"] or not item["valid"] else "info"
         yield ComparedRow(
             f"{item['kind']} {item['name']}{of}",
             "made by the migration",
-            f"exists already{invalid}",
+            state,
             mark,
             f"{item['file']}:{item['line']}",
         )
@@ -699,6 +707,8 @@ def _summary(
     hard = [i for i in there if not i["optional"] or not i["valid"]]
     if hard:
         first = hard[0]
+        if first["building"]:
+            return "attention", f"{first['kind']} {first['name']} is being built on production now", "building"
         return "attention", f"{first['kind']} {first['name']} exists on production already", "exists"
     if gone:
         first = gone[0]
