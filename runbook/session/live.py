@@ -110,6 +110,7 @@ class LiveSession:
         self._closed = False
         self._round = 0
         self._looking: asyncio.Task[None] | None = None
+        self._background_tasks: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks only weakly
         self._conclude_lock = asyncio.Lock()
         self._who = _who()
         for side in options.sides:
@@ -267,6 +268,8 @@ class LiveSession:
         self._sides[side.key] = side
         self._looks.pop(side.key, None)
         self._announce(side)
+        if self._looking is not None and not self._looking.done():
+            await asyncio.wait([self._looking])  # it began without this side
         await self.look_again()
 
     async def give_error(self, text: str) -> None:
@@ -386,7 +389,7 @@ class LiveSession:
         if self._looking is not None and not self._looking.done():
             self._looking.cancel()
             await asyncio.wait([self._looking], timeout=1.5)
-        for task in tuple(_BACKGROUND):
+        for task in tuple(self._background_tasks):
             task.cancel()
         self._append(ev.SessionClosed(reason))
         self._recorder.close()
@@ -400,11 +403,8 @@ class LiveSession:
         except RuntimeError:
             work.close()
             return
-        _BACKGROUND.add(task)
-        task.add_done_callback(_BACKGROUND.discard)
-
-
-_BACKGROUND: set[asyncio.Task[Any]] = set()
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
 
 def functions_of(migration: Migration | None) -> list[str]:
