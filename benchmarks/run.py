@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import pty
+import re
 import select
 import statistics
 import subprocess
@@ -141,6 +142,14 @@ def delayed(port: int, delay_s: float) -> Iterator[int]:
         thread.join(5)
 
 
+def through(dsn: str, port: int, proxy: int) -> str:
+    """``dsn`` with the proxy's port in place of the server's."""
+    moved = re.sub(rf"(?<=[:=]){port}\b", str(proxy), dsn)
+    if moved == dsn:
+        raise SystemExit(f"the port {port} does not stand in {dsn}")
+    return moved
+
+
 def fill(server: Server) -> None:
     """A thousand tables, each with a key, a foreign key, an index and a view on every tenth."""
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
@@ -174,7 +183,7 @@ def run(runs: int) -> list[Result]:
             measure(f"triage --json, {TABLES:,} tables on each side", command("triage", *given, "--json"), runs, 1.5),
         ]
         with delayed(production.port, ROUND_TRIP_S / 2) as port:
-            slow = production.dsn(tcp=True).replace(f"port={production.port}", f"port={port}")
+            slow = through(production.dsn(tcp=True), production.port, port)
             far = ["--local", local.dsn(tcp=True), "--production", slow, "--migration", str(migration), "--no-record"]
             results.append(
                 measure("the same, production 100 ms away", command("triage", *far, "--json"), max(3, runs // 2))
