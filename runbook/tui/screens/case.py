@@ -97,7 +97,7 @@ class CaseScreen(SessionScreen):
                         ]
                         yield Select(options, prompt="choose a connection", id=f"choose-{key}")
                     yield Input(
-                        placeholder="or type one: postgresql://user@host/database, service=name, a file; Enter",
+                        placeholder="or type one: postgresql://user@host/database, service=name; Enter",
                         id=f"dsn-{key}",
                     )
             with self._part("seen", "What do you see of the migration?"), RadioSet(id="seen"):
