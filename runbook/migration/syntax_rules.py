@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.migration.ast import enum_name, is_node, options, strings, unwrap
+from runbook.migration.ast import constant, enum_name, is_node, options, strings, unwrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,16 @@ def _value(field: str, name: str, *values: str) -> Callable[[Any], bool]:
 
 def _both(*conditions: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda node: all(condition(node) for condition in conditions)
+
+
+def _is_not_null(node: Any) -> bool:
+    """A NOT NULL that stands by itself and names its column."""
+    constraint = unwrap(node)
+    return (
+        is_node(constraint, "Constraint")
+        and enum_name(constraint, "contype") == "CONSTR_NOTNULL"
+        and bool(constraint.keys)
+    )
 
 
 def _old_or_new(node: Any) -> bool:
@@ -251,6 +261,9 @@ RULES: tuple[Rule, ...] = (
     # 16
     Rule("STORAGE of a column in CREATE TABLE", 160000, "ColumnDef", lambda n: bool(n.storage_name), _CMD,
          "CREATE TABLE t (a text STORAGE external)"),
+    Rule("SET STORAGE DEFAULT", 160000, "AlterTableCmd",
+         lambda n: enum_name(n, "subtype") == "AT_SetStorage" and constant(n.__getattribute__("def")) == "default", _CMD,
+         "ALTER TABLE t ALTER COLUMN a SET STORAGE DEFAULT"),
     Rule("subquery in FROM without an alias", 160000, "RangeSubselect", lambda n: not n.HasField("alias"), _SQL,
          "SELECT * FROM (SELECT 1)"),
     Rule("SQL/JSON constructors", 160000, "JsonObjectConstructor", _always, _SQL, "SELECT JSON_OBJECT('a': 1)"),
@@ -285,6 +298,9 @@ RULES: tuple[Rule, ...] = (
     Rule("WHEN NOT MATCHED BY SOURCE", 170000, "MergeWhenClause",
          _enum("match_kind", "MERGE_WHEN_NOT_MATCHED_BY_SOURCE"), _SQL,
          "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED BY SOURCE THEN DELETE"),
+    Rule("NOT NULL as a constraint of a domain", 170000, "AlterDomainStmt",
+         lambda n: n.subtype == "C" and _is_not_null(n.__getattribute__("def")), _CMD,
+         "ALTER DOMAIN d ADD CONSTRAINT n NOT NULL"),
     Rule("SET EXPRESSION", 170000, "AlterTableCmd", _alter("AT_SetExpression"), _CMD,
          "ALTER TABLE t ALTER COLUMN a SET EXPRESSION AS (b)"),
     Rule("SET STATISTICS DEFAULT", 170000, "AlterTableCmd",
@@ -318,9 +334,12 @@ RULES: tuple[Rule, ...] = (
     Rule("VIRTUAL generated column (the default where STORED is not written)", 180000, "Constraint",
          _both(_enum("contype", "CONSTR_GENERATED"), lambda n: n.generated_kind == "v"), _CMD,
          "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a))"),
-    Rule("NOT NULL as a table constraint (named, NOT VALID)", 180000, "Constraint",
-         lambda n: enum_name(n, "contype") == "CONSTR_NOTNULL" and bool(n.keys), _CON,
+    Rule("NOT NULL as a table constraint (named, NOT VALID)", 180000, "AlterTableCmd",
+         lambda n: _is_not_null(n.__getattribute__("def")), _CON,
          "ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID"),
+    Rule("NOT NULL as a table constraint", 180000, "CreateStmt",
+         lambda n: any(_is_not_null(e) for e in [*n.table_elts, *n.constraints]), _CON,
+         "CREATE TABLE t (a int, CONSTRAINT n NOT NULL a)"),
     Rule("NOT NULL NO INHERIT", 180000, "Constraint",
          _both(_enum("contype", "CONSTR_NOTNULL"), _flag("is_no_inherit")), _CON,
          "CREATE TABLE t (a int NOT NULL NO INHERIT)"),

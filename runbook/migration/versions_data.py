@@ -728,8 +728,7 @@ ADDED_ROLES: dict[str, int] = {
     "pg_write_all_data": 14,
 }
 
-REMOVED_ROLES: dict[str, int] = {
-}
+REMOVED_ROLES: dict[str, int] = {}
 
 ADDED_TEXT_SEARCH: dict[str, int] = {
     "armenian": 14,
@@ -742,8 +741,7 @@ ADDED_TEXT_SEARCH: dict[str, int] = {
     "yiddish": 14,
 }
 
-REMOVED_TEXT_SEARCH: dict[str, int] = {
-}
+REMOVED_TEXT_SEARCH: dict[str, int] = {}
 
 SUPERUSER_SETTINGS = frozenset(
     {

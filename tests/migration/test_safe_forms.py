@@ -154,7 +154,9 @@ def _batches(database: Database, sql: str) -> tuple[str, ...]:
     return steps
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if n not in ("type", "several commands", "dropped index", "rebuilt index")])
+@pytest.mark.parametrize(
+    "name", [n for n in CASES if n not in ("type", "several commands", "dropped index", "rebuilt index")]
+)
 def test_no_step_reads_or_rewrites_a_table_while_others_wait(server_database: Database, name: str) -> None:
     database = server_database
     database.execute(SETUP.format(schema="safe"))

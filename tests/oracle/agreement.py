@@ -83,9 +83,7 @@ def alike(cases: Iterable[Case]) -> Iterator[list[Case]]:
         yield list(group)
 
 
-def compare(
-    bench: Bench, group: list[Case], fixtures: dict[str, str], major: int, *, live: bool
-) -> list[Disagreement]:
+def compare(bench: Bench, group: list[Case], fixtures: dict[str, str], major: int, *, live: bool) -> list[Disagreement]:
     """The disagreements of cases with one setup. Raises ``NotHere``."""
     try:
         bench.prepare(group[0], fixtures)

@@ -16,7 +16,18 @@ from tests.oracle.agreement import bench_on
 from tests.oracle.cases import Case, load
 from tests.oracle.measure import Bench, statement_of
 
-FAMILIES = ("shop", "deep", "inherit", "attach", "detach", "rename", "create_table", "drop_column", "add_unique", "add_fk")
+FAMILIES = (
+    "shop",
+    "deep",
+    "inherit",
+    "attach",
+    "detach",
+    "rename",
+    "create_table",
+    "drop_column",
+    "add_unique",
+    "add_fk",
+)
 _PARTITION_KEYS = "the rows of pg_constraint that point to single partitions are not followed"
 KNOWN: dict[str, str] = {
     "add_fk.partitioned_referenced": _PARTITION_KEYS,
