@@ -279,7 +279,7 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         "safe_sql",
         "list",
         "a safe sequence for this statement, one SQL text a step; empty if none is known",
-        ["SET lock_timeout = '2s';", "CREATE INDEX CONCURRENTLY orders_email_key ON public.orders (email);"],
+        ["SET lock_timeout = 0;", "CREATE INDEX CONCURRENTLY orders_email_key ON public.orders (email);"],
     ),
     ("failing", "earlier", "list", "statements of the same file that stand before it", []),
     # -- the migration ----------------------------------------------------------------------------------------
