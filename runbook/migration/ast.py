@@ -207,7 +207,25 @@ def is_node(node: Any, *names: str) -> bool:
 
 
 def walk(node: Any) -> Iterator[Any]:
-    """Every concrete message in the tree, ``node`` first, in the order of the text's structure. Never recursive."""
+    """Every concrete message in the tree, ``node`` first, in the order of the text's structure. Never recursive.
+
+    A statement is walked by everything that asks about it, one after another: the last one's messages are kept.
+    """
+    global _walked
+    root, messages = _walked
+    if node is not None and node is root:
+        return iter(messages)
+    if node is None or not node.DESCRIPTOR.name.endswith("Stmt"):
+        return _walk(node)
+    messages = tuple(_walk(node))
+    _walked = (node, messages)
+    return iter(messages)
+
+
+_walked: tuple[Any, tuple[Any, ...]] = (None, ())
+
+
+def _walk(node: Any) -> Iterator[Any]:
     stack = [node]
     while stack:
         current = unwrap(stack.pop())

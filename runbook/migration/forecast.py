@@ -179,7 +179,8 @@ class _Walk:
 
     def _lacking(self, statement: Statement) -> Missing | None:
         """The first right that the migration's role lacks; not asked once SET ROLE has made it another role."""
-        if self.catalog.role != self.role:
+        role = self.catalog.roles.get(self.role)
+        if self.catalog.role != self.role or self.catalog.is_assumed or (role is not None and role.superuser):
             return None
         return next((m for n in needs(statement, self.catalog) if (m := missing(n, self.catalog)) is not None), None)
 
