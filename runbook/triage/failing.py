@@ -134,7 +134,9 @@ def _values(case: Case, fault: AtFault) -> dict[str, Any]:
         qualified = _qualified(relation, production or local)
         values["relation"] = qualified
         values["relation_name"] = relation.name
-        values["schema"] = split_qualified(qualified)[0] or ""
+        schema = split_qualified(qualified)[0]
+        if schema is not None:  # without a catalog nobody knows where an unqualified name leads
+            values["schema"] = schema
         values["index_relation"] = _index_relation(parts, qualified)
         values.update(_size_values(qualified, production, local, parts))
     elif parts.index is not None:
