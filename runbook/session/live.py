@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import getpass
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,7 +172,7 @@ class LiveSession:
 
     async def _look(self) -> None:
         self._round += 1
-        begun = self.state.duration_s
+        begun = time.monotonic()
         self._append(ev.RoundStarted(self._round))
         tasks = [asyncio.create_task(self._look_at(side), name=f"look at {side.key}") for side in self._sides.values()]
         try:
@@ -182,8 +183,7 @@ class LiveSession:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            finished = self._append(ev.RoundFinished(self._round, 0.0))
-            del finished, begun
+            self._append(ev.RoundFinished(self._round, round(time.monotonic() - begun, 3)))
 
     async def _wait(self, tasks: list[asyncio.Task[None]]) -> None:
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -228,7 +228,7 @@ async def test_a_backfill_in_one_statement_that_writers_wait_for_is_the_cause(
     local, production = shop
     sql = "UPDATE orders SET note = slow(id)::text"
     async with running(production.dsn(), sql, application_name="deploy"):
-        await asyncio.sleep(0.5)  # a few rows in: there is no sign on the server of which row is locked
+        await _row_is_locked(production, "SELECT 1 FROM orders WHERE id = 2 FOR UPDATE NOWAIT")
         async with waiting_for_lock(
             production.dsn(), "UPDATE orders SET note = 'w' WHERE id = 2", application_name="web"
         ):
@@ -363,3 +363,17 @@ async def _older_than(database: Database, application: str, seconds: float) -> N
             return await found.fetchone() is not None
 
         await wait_until(old, deadline_s=seconds + 10)
+
+
+async def _row_is_locked(database: Database, sql: str) -> None:
+    """Until a lock that ``sql`` asks for without waiting is refused."""
+    async with await psycopg.AsyncConnection.connect(database.dsn(), autocommit=True) as asking:
+
+        async def refused() -> bool:
+            try:
+                await asking.execute(sql.encode())
+            except psycopg.errors.LockNotAvailable:
+                return True
+            return False
+
+        await wait_until(refused)
