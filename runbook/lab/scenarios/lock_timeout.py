@@ -9,6 +9,7 @@ SCENARIO = Scenario(
     story="The deploy ended after two seconds, three times in a row.",
     seen="failed",
     expected="lock-timeout",
+    beside=("lock-wait-idle-in-transaction",),
     migration={
         "migrations/0052_orders_shop.sql": "SET lock_timeout = '2s';\nALTER TABLE orders ADD COLUMN shop text;\n",
     },
