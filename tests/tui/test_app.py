@@ -29,6 +29,7 @@ from runbook.tui.screens.triage import TriageScreen
 from tests.support import wait_until
 from tests.tui import incident
 from tests.tui.live import ScriptedSession
+from tests.tui.pilot import piloted, settled
 from tests.tui.test_views import HOSTILE, hostile_state
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
@@ -45,8 +46,7 @@ async def running(
 ) -> AsyncIterator[tuple[RunbookApp, Pilot[int]]]:
     """The app on a session (the incident, unless another is given)."""
     app = RunbookApp(session or ScriptedSession(incident.events(incident.payloads())), start=start, case=case)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+    async with piloted(app, size) as pilot:
         yield app, pilot
 
 
@@ -57,8 +57,10 @@ def text_on(screen: Screen[object]) -> str:
 
 async def looked(app: RunbookApp) -> None:
     """Until everything that was given has been taken in. (The file tree's own worker never ends.)"""
+    await settled(app)
     for worker in [w for w in app.workers if w.group in ("look", "check") and not w.is_finished]:
         await worker.wait()
+    await settled(app)
 
 
 def scripted(*payloads: ev.Payload) -> ScriptedSession:

@@ -17,6 +17,7 @@ from runbook.tui.paint import Lines
 from runbook.tui.screens.case import CaseScreen
 from runbook.tui.screens.playbook import PlaybookScreen, SqlCard
 from tests.support import Database, holding_lock, wait_until, waiting_for_lock
+from tests.tui.pilot import piloted
 from tests.tui.test_app import text_on
 
 ALTER = "ALTER TABLE orders ADD COLUMN note text"
@@ -45,7 +46,7 @@ async def on_screen(
     session: LiveSession, case: CaseChoices | None = None
 ) -> AsyncIterator[tuple[RunbookApp, Pilot[int]]]:
     app = RunbookApp(session, case=case)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with piloted(app, (120, 40)) as pilot:
         try:
             yield app, pilot
         finally:
