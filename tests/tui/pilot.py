@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
@@ -44,8 +45,8 @@ def _pumps(app: RunbookApp) -> list[MessagePump]:
 
 def _waits(pump: MessagePump) -> bool:
     """Nothing queued or called for later, and its loop stands at the queue instead of in a handler."""
-    queue = pump._message_queue
+    queue: Any = pump._message_queue
     if pump._closed or queue is None:
         return True
-    at_the_queue = not queue.ready_event.is_set() and bool(queue.ready_event._waiters)  # type: ignore[attr-defined]
+    at_the_queue = not queue.ready_event.is_set() and bool(queue.ready_event._waiters)
     return at_the_queue and not pump._next_callbacks and not getattr(pump, "_callbacks", None)
