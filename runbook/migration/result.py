@@ -69,6 +69,54 @@ class Fails:
 
 
 @dataclass(frozen=True, slots=True)
+class DataCost:
+    """What a query must read to be sure that no row offends. ``rows`` and ``bytes`` are the heap's, None: not known."""
+
+    relations: tuple[str, ...]  # schema.name as quote_ident writes it
+    rows: float | None = None
+    bytes: int | None = None
+    index: str | None = None  # an index of production that spares reading all of it
+
+
+@dataclass(frozen=True, slots=True)
+class DataAnswer:
+    """What production's rows said at ``at`` (UTC). ``unknown`` is never a no: ``because`` says why it is not known.
+
+    ``keys`` find some of the offending rows; values that could be somebody's data are left out of them.
+    """
+
+    verdict: Literal["fails", "passes", "unknown"]
+    because: str
+    at: datetime | None = None
+    sqlstate: str | None = None  # which error, where the query tells it more exactly than the check
+    keys: tuple[str, ...] = ()
+    duration_s: float = 0.0
+    plan_cost: float | None = None  # of the whole query by EXPLAIN, in the planner's units (seq_page_cost = 1)
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """A failure that only rows decide, and the query that would tell: rows that it brings back are offenders.
+
+    ``sql`` None: no harmless query tells it, ``withheld`` says why; with ``not_before`` it can be asked once that
+    statement of the migration has run. ``withheld`` beside an ``sql``: the query is for people, no program runs it.
+    ``by_error``: the query brings no rows, it ends with that very error where a row offends.
+    ``certain``: an offender makes the statement fail; else it may.
+    """
+
+    sqlstate: str
+    because: str
+    sql: str | None = None
+    cost: DataCost | None = None
+    answer: DataAnswer | None = None
+    withheld: str | None = None
+    not_before: int | None = None
+    by_error: bool = False
+    certain: bool = True
+    search_path: tuple[str, ...] = ()  # in which the unqualified names of its expressions are looked up
+
+
+@dataclass(frozen=True, slots=True)
 class Hazard:
     id: str
     because: str
@@ -96,6 +144,7 @@ class StatementForecast:
     hazards: tuple[Hazard, ...] = ()
     confidence: Confidence = "exact"
     opaque_because: str | None = None
+    depends_on_data: tuple[DataCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
