@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from runbook.migration.apply import apply
 from runbook.migration.ast import enum_name, is_node
@@ -102,7 +103,32 @@ class _Transaction:
     since: dict[RelationKey, int] = field(default_factory=dict)
     labels: dict[str, RelationKey] = field(default_factory=dict)
     local: bool = False
-    failed: bool = False
+    savepoints: list[tuple[str, _Transaction]] = field(default_factory=list)  # each with all as it was then
+
+    def save(self, name: str, catalog: Catalog) -> None:
+        """SAVEPOINT: what to return to, should it be rolled back to."""
+        now = _Transaction(catalog, dict(self.held), dict(self.since), dict(self.labels), self.local)
+        self.savepoints.append((name, now))
+
+    def release(self, name: str) -> None:
+        """RELEASE: this savepoint and those after it are gone, what was done stays."""
+        at = self._last(name)
+        if at is not None:
+            del self.savepoints[at:]
+
+    def back_to(self, name: str) -> Catalog | None:
+        """ROLLBACK TO: locks and labels since then are gone, the savepoint stays; the catalog as it was."""
+        at = self._last(name)
+        if at is None:
+            return None
+        then = self.savepoints[at][1]
+        del self.savepoints[at + 1 :]
+        self.held, self.since, self.labels = dict(then.held), dict(then.since), dict(then.labels)
+        self.local = then.local
+        return then.before
+
+    def _last(self, name: str) -> int | None:
+        return next((i for i in reversed(range(len(self.savepoints))) if self.savepoints[i][0] == name), None)
 
 
 class _Walk:
@@ -238,13 +264,23 @@ class _Walk:
         if is_node(node, "VariableSetStmt") and node.is_local and transaction is not None:
             transaction.local = True
         if is_node(node, "TransactionStmt"):
-            kind = enum_name(node, "kind")
-            if kind in ("TRANS_STMT_COMMIT", "TRANS_STMT_PREPARE"):
-                self._end(keep=True)
-            elif kind == "TRANS_STMT_ROLLBACK":
-                self._end(keep=False)
-            elif kind in ("TRANS_STMT_BEGIN", "TRANS_STMT_START") and self.transaction is None:
+            self._transaction_statement(node)
+
+    def _transaction_statement(self, node: Any) -> None:
+        transaction = self.transaction
+        match enum_name(node, "kind"):
+            case "TRANS_STMT_COMMIT" | "TRANS_STMT_PREPARE" | "TRANS_STMT_ROLLBACK" as kind:
+                self._end(keep=kind != "TRANS_STMT_ROLLBACK")
+                if node.chain:
+                    self.transaction = _Transaction(self.catalog)
+            case "TRANS_STMT_BEGIN" | "TRANS_STMT_START" if transaction is None:
                 self.transaction = _Transaction(self.catalog)
+            case "TRANS_STMT_SAVEPOINT" if transaction is not None:
+                transaction.save(node.savepoint_name, self.catalog)
+            case "TRANS_STMT_RELEASE" if transaction is not None:
+                transaction.release(node.savepoint_name)
+            case "TRANS_STMT_ROLLBACK_TO" if transaction is not None:
+                self.catalog = transaction.back_to(node.savepoint_name) or self.catalog
 
     def _end(self, *, keep: bool) -> None:
         """The transaction is over: its SET LOCALs end, and with ROLLBACK all that it did."""

@@ -110,6 +110,35 @@ def test_rolled_back_statements_never_happened() -> None:
     assert found[3].fails is None
 
 
+def test_what_was_rolled_back_to_a_savepoint_never_happened_and_the_rest_did() -> None:
+    sql = """BEGIN;
+        ALTER TABLE users ADD COLUMN kept text;
+        SAVEPOINT a;
+        ALTER TABLE users ADD COLUMN gone text;
+        ROLLBACK TO a;
+        ALTER TABLE users ALTER COLUMN gone SET NOT NULL;
+        ROLLBACK TO SAVEPOINT a;
+        ALTER TABLE users RENAME COLUMN kept TO kept_on;
+        COMMIT AND CHAIN;
+        ALTER TABLE users DROP COLUMN kept_on;
+        ROLLBACK;
+        ALTER TABLE users ADD COLUMN kept_on text;
+        ALTER TABLE users ADD COLUMN gone text;"""
+    fails = [s.fails.sqlstate if s.fails else None for s in told(sql)]
+    assert fails == [None] * 5 + ["42703"] + [None] * 5 + ["42701", None]
+
+
+def test_a_savepoint_that_is_rolled_back_to_gives_its_locks_back() -> None:
+    sql = """BEGIN; SAVEPOINT a; ALTER TABLE users ADD COLUMN x text; {back}
+        UPDATE flags SET status = 'new'; COMMIT;"""
+    small = catalog(USERS, table("flags"))
+    held = [
+        {h.id for s in told(sql.format(back=back), small) for h in s.hazards if s.kind == "UPDATE"}
+        for back in ("", "ROLLBACK TO a;")
+    ]
+    assert held[0] - held[1] == {"locks-accumulate-in-one-transaction"}
+
+
 def test_concurrently_in_a_transaction_is_refused_for_certain() -> None:
     found = told("BEGIN; CREATE INDEX CONCURRENTLY i ON users (email); COMMIT;")[1]
     assert found.fails is not None
