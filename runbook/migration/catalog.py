@@ -60,6 +60,8 @@ class Constraint:
     deferrable: bool = False
     on_delete: str = "a"  # pg_constraint.confdeltype: a no action, r restrict, c cascade, n set null, d set default
     on_update: str = "a"
+    match_full: bool = False  # a foreign key's MATCH FULL
+    period: bool = False  # WITHOUT OVERLAPS, or a foreign key's PERIOD
 
 
 @dataclass(frozen=True, slots=True)

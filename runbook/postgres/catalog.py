@@ -294,6 +294,8 @@ def _constraint(c: rows.ConstraintRow, keys: Mapping[int, RelationKey]) -> Const
         deferrable=c.deferrable,
         on_delete=c.on_delete or "a",
         on_update=c.on_update or "a",
+        match_full=c.match_full,
+        period=c.period,
     )
 
 

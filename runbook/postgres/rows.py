@@ -287,6 +287,8 @@ class ConstraintRow:
     deferred: bool
     on_delete: str | None  # a r c n d
     on_update: str | None
+    match_full: bool
+    period: bool  # 18+: WITHOUT OVERLAPS, or a foreign key with PERIOD
     expression: str | None  # CHECK only; None when its relation is locked right now
 
 

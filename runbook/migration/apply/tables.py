@@ -108,6 +108,8 @@ def add_constraint(catalog: Catalog, relation: Relation, spec: ConstraintSpec, *
         deferrable=spec.deferrable,
         on_delete=spec.on_delete,
         on_update=spec.on_update,
+        match_full=spec.kind == "f" and spec.node is not None and spec.node.fk_matchtype == "f",
+        period=spec.period or spec.without_overlaps,
     )
     if spec.kind in _LABEL:
         return _add_keyed(catalog, relation, spec, made, recurse=recurse)

@@ -41,6 +41,8 @@ SELECT w.conrelid::int8 AS relation_oid,
        w.condeferred AS deferred,
        CASE WHEN w.contype = 'f' THEN w.confdeltype::text END AS on_delete,
        CASE WHEN w.contype = 'f' THEN w.confupdtype::text END AS on_update,
+       w.contype = 'f' AND w.confmatchtype = 'f' AS match_full,
+       w.conperiod AS period,
        CASE WHEN w.contype = 'c' AND w.conrelid NOT IN (SELECT l.relation FROM locked l)
             THEN pg_get_constraintdef(w.oid) END AS expression
   FROM wanted w
