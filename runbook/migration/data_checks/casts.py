@@ -109,7 +109,9 @@ def _conversion(change: _Change) -> Iterator[DataCheck]:
     plain = inner is None or (is_node(inner, "ColumnRef") and strings(inner.fields)[-1:] == (change.column.name,))
     source = change.old if plain else _type_of(inner, change)
     if source is None or source.array or change.new.array:
-        yield from _by_elements(change, explicit) if plain and source is not None and not explicit else _computed(change)
+        yield from (
+            _by_elements(change, explicit) if plain and source is not None and not explicit else _computed(change)
+        )
         return
     new = change.new
     value = change.value if inner is None else f"({change.table.expression(inner)})"
@@ -195,17 +197,15 @@ def _numbers(change: _Change, source: Type, value: str) -> Iterator[DataCheck]:
         precision, scale = (new.typmod - _HEADER) >> 16, (new.typmod - _HEADER) & 0x7FF
         scale = scale - 2048 if scale >= 1024 else scale
         if source.name == "numeric" and source.typmod != -1:
-            old_precision, old_scale = (source.typmod - _HEADER) >> 16, (source.typmod - _HEADER) & 0x7FF
-            if old_precision - old_scale < precision - scale or (old_precision - old_scale, old_scale <= scale) == (
-                precision - scale, True,
-            ):  # fmt: skip
+            old_whole = ((source.typmod - _HEADER) >> 16) - ((source.typmod - _HEADER) & 0x7FF)
+            rounds = (source.typmod - _HEADER) & 0x7FF > scale
+            if old_whole < precision - scale or (old_whole == precision - scale and not rounds):
                 return
         elif source.name in _WHOLE and precision - scale >= len(str(_WHOLE[source.name][1])):
             return
         yield from _fits_numeric(change, value, precision, scale)
-    elif new.name in ("float4", "float8") and _RANK[source.name] > _RANK[new.name] or source.name == "numeric":
-        if new.name in ("float4", "float8"):
-            yield from _computed(change)
+    elif new.name in ("float4", "float8") and (source.name == "numeric" or _RANK[source.name] > _RANK[new.name]):
+        yield from _computed(change)
 
 
 def _fits_numeric(change: _Change, value: str, precision: int, scale: int) -> Iterator[DataCheck]:
@@ -355,7 +355,9 @@ _SAFE_NODES = frozenset(
     {"ColumnRef", "A_Const", "CaseExpr", "CaseWhen", "NullTest", "BooleanTest", "BoolExpr", "CoalesceExpr", "String",
      "Integer", "Float", "Boolean", "A_Expr", "List", "SQLValueFunction"}
 )  # fmt: skip
-_SAFE_OPERATORS = frozenset({"=", "<>", "!=", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "||"})
+_SAFE_OPERATORS = frozenset(
+    {"=", "<>", "!=", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "||", "BETWEEN", "NOT BETWEEN"}
+)
 
 
 def _cannot_fail(expression: Any) -> bool:
@@ -366,9 +368,8 @@ def _cannot_fail(expression: Any) -> bool:
         name = node.DESCRIPTOR.name
         if name not in _SAFE_NODES:
             return False
-        if name == "A_Expr" and enum_name(node, "kind") in ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"):
-            if strings(node.name)[-1] not in _SAFE_OPERATORS:
-                return False
+        if name == "A_Expr" and strings(node.name)[-1:] and strings(node.name)[-1] not in _SAFE_OPERATORS:
+            return False
     return not is_node(expression, "ColumnRef")
 
 

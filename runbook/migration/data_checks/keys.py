@@ -12,7 +12,7 @@ from typing import Any
 
 from runbook.migration.ast import ConstraintSpec, is_node, qualified, strings, unwrap
 from runbook.migration.data_checks.make import LIMIT, Question, any_row, check, helping_index
-from runbook.migration.data_checks.present import NotYet, NoQuery, Table
+from runbook.migration.data_checks.present import NoQuery, NotYet, Table
 from runbook.migration.result import DataCheck
 from runbook.sql import quote_ident, quote_qualified
 
@@ -117,7 +117,9 @@ def without_overlaps(table: Table, columns: tuple[str, ...]) -> Iterator[DataChe
     yield check("23514", because, lambda: offenders(table, f"isempty({table.value(last).sql})"))
 
 
-def _conflicts(table: Table, parts: tuple[Part, ...], operators: tuple[str, ...], predicate: Any) -> Iterator[DataCheck]:
+def _conflicts(
+    table: Table, parts: tuple[Part, ...], operators: tuple[str, ...], predicate: Any
+) -> Iterator[DataCheck]:
     if table.is_new:
         return
     titles = ", ".join(f"{p.column or 'an expression'} with {o}" for p, o in zip(parts, operators, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runbook.migration.catalog import Catalog, Relation
-from runbook.migration.data_checks.present import NotYet, NoQuery, Table
+from runbook.migration.data_checks.present import NoQuery, NotYet, Table
 from runbook.migration.edit import lineage
 from runbook.migration.effects.volatility import volatility
 from runbook.migration.result import DataCheck, DataCost

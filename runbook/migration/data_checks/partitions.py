@@ -64,9 +64,9 @@ def _keys(parent: Relation, table: Table) -> Iterator[DataCheck]:
     """Each unique index of the parent is built on the partition that has none like it."""
     for index in parent.indexes:
         columns = tuple(c for c in index.columns if c is not None)
-        if index.unique and len(columns) == len(index.columns) and not index.has_predicate:
-            if not any(same_index(i, index) for i in table.relation.indexes):
-                yield from unique(table, tuple(Part(column=c) for c in columns))
+        plain = index.unique and len(columns) == len(index.columns) and not index.has_predicate
+        if plain and not any(same_index(i, index) for i in table.relation.indexes):
+            yield from unique(table, tuple(Part(column=c) for c in columns))
 
 
 def in_default(parent: Relation, bound: Any, present: Present, catalog: Catalog) -> Iterator[DataCheck]:
@@ -159,7 +159,9 @@ def _edge(columns: list[str], datums: list[Any], *, lower: bool) -> str | None:
 def _infinity(datum: Any) -> str:
     if is_node(datum, "PartitionRangeDatum"):
         kind = enum_name(datum, "kind")
-        return {"PARTITION_RANGE_DATUM_MINVALUE": "minvalue", "PARTITION_RANGE_DATUM_MAXVALUE": "maxvalue"}.get(kind, "")
+        return {"PARTITION_RANGE_DATUM_MINVALUE": "minvalue", "PARTITION_RANGE_DATUM_MAXVALUE": "maxvalue"}.get(
+            kind, ""
+        )
     if is_node(datum, "ColumnRef"):
         name = strings(datum.fields)[-1].lower()
         return name if name in ("minvalue", "maxvalue") else ""

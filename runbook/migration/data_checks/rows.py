@@ -9,10 +9,10 @@ from runbook.migration.ast import ConstraintSpec
 from runbook.migration.catalog import Catalog, Constraint, Relation
 from runbook.migration.data_checks.expressions import condition_of, parsed
 from runbook.migration.data_checks.make import Question, any_row, check, helping_index, offenders
-from runbook.migration.data_checks.present import NotYet, NoQuery, Table
+from runbook.migration.data_checks.present import NoQuery, NotYet, Table
 from runbook.migration.effects.implied import proves_not_null
 from runbook.migration.result import DataCheck
-from runbook.sql import quote_ident, quote_qualified
+from runbook.sql import quote_ident
 
 
 def not_null(table: Table, column: str) -> Iterator[DataCheck]:
@@ -47,9 +47,7 @@ def passes_check(table: Table, condition: Any, name: str | None, *, because: str
     title = f"the CHECK {name}" if name else "the new CHECK"
     because = because or f"every row of {table.relation.qualified} must pass {title}"
     node = parsed(condition) if isinstance(condition, str) else condition
-    yield check(
-        "23514", because, lambda: offenders(table, f"({table.expression(node)}) IS FALSE", expressions=(node,))
-    )
+    yield check("23514", because, lambda: offenders(table, f"({table.expression(node)}) IS FALSE", expressions=(node,)))
 
 
 def existing_check(table: Table, constraint: Constraint) -> Iterator[DataCheck]:
@@ -64,7 +62,9 @@ def existing_check(table: Table, constraint: Constraint) -> Iterator[DataCheck]:
 # -- foreign keys ---------------------------------------------------------------------------------------------------
 
 
-def new_foreign_key(table: Table, spec: ConstraintSpec, target: Relation | None, catalog: Catalog) -> Iterator[DataCheck]:
+def new_foreign_key(
+    table: Table, spec: ConstraintSpec, target: Relation | None, catalog: Catalog
+) -> Iterator[DataCheck]:
     """Rows without a parent under the foreign key that a statement adds."""
     columns = spec.columns
     referenced = spec.referenced_columns
@@ -146,32 +146,26 @@ def existing_foreign_key(table: Table, constraint: Constraint, catalog: Catalog)
     )  # fmt: skip
 
 
-def points_here(table: Table, where: str | None, catalog: Catalog, expressions: tuple[Any, ...]) -> Iterator[DataCheck]:
-    """Rows that other tables point to and that a DELETE of ``table`` takes away."""
+def points_here(table: Table, where: Any, catalog: Catalog) -> Iterator[DataCheck]:
+    """Rows of other tables that point to those which a DELETE takes away. ``where``: its condition, None for all."""
     for key, constraint in catalog.referencing.get(table.relation.key, ()):
         other = catalog.relations.get(key)
-        if other is None or constraint.on_delete not in ("a", "r") or not constraint.enforced or key == table.relation.key:
+        if other is None or key == table.relation.key or constraint.on_delete not in ("a", "r"):
             continue
         child = table.present.table(other, catalog, only=True)
-        if child.is_new:
+        if child.is_new or not constraint.enforced:
             continue
-        because = f"rows of {other.qualified} may point to what goes ({constraint.name})"
-
-        def ask(child: Table = child, constraint: Constraint = constraint) -> Question:
-            pairs = zip(constraint.referenced_columns, constraint.columns, strict=True)
-            on = " AND ".join(f"c.{_bare(child, c)} = gone.{quote_ident(r)}" for r, c in pairs)
-            found = ", ".join(f"{table.value(r).sql} AS {quote_ident(r)}" for r in constraint.referenced_columns)
-            gone = f"(SELECT {found} FROM {table.source}" + (f" WHERE {where})" if where else ")")
-            index = helping_index(child, list(constraint.columns))
-            condition = f"EXISTS (SELECT FROM {gone} AS gone WHERE {on})"
-            return offenders(child, condition, index=index, more=(table,), alias="c", expressions=expressions)
-
-        yield check("23503", because, ask)
+        because = f"no row of {other.qualified} may point to what goes ({constraint.name})"
+        yield check("23503", because, lambda c=child, k=constraint: _pointing(table, where, c, k))  # type: ignore[misc]
 
 
-def _bare(table: Table, column: str) -> str:
-    return table.value(column).sql
-
-
-def qualified(relation: Relation) -> str:
-    return quote_qualified(relation.schema, relation.name)
+def _pointing(table: Table, where: Any, child: Table, constraint: Constraint) -> Question:
+    pairs = list(zip(constraint.referenced_columns, constraint.columns, strict=True))
+    found = ", ".join(f"{table.value(r).sql} AS r{n}" for n, (r, _) in enumerate(pairs, 1))
+    condition = f" WHERE {table.expression(where)}" if where is not None else ""
+    on = " AND ".join(f"gone.r{n} = {child.value(c, 'c.').sql}" for n, (_, c) in enumerate(pairs, 1))
+    exists = f"EXISTS (SELECT FROM (SELECT {found} FROM {table.source}{condition}) AS gone WHERE {on})"
+    index = helping_index(child, list(constraint.columns))
+    return offenders(
+        child, exists, index=index, more=(table,), alias="c", expressions=(where,) if where is not None else ()
+    )
