@@ -34,7 +34,7 @@ from runbook.migration.result import (
 )
 from runbook.migration.rights import Missing, missing
 from runbook.migration.severity import severity
-from runbook.migration.timing import DEFAULT, Throughput, seconds_of
+from runbook.migration.timing import DEFAULT, Throughput, amounts, seconds_of
 from runbook.sql import quote_qualified
 
 __all__ = ["HeldLock", "Throughput", "forecast"]
@@ -199,6 +199,7 @@ class _Walk:
             hazards=risks,
             confidence=found.confidence,
             opaque_because=found.opaque_because,
+            work=amounts(found, self.catalog),
         )
         self._step(statement, found, after)
         return told

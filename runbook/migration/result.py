@@ -61,6 +61,23 @@ class Seconds:
     basis: str
 
 
+AmountKind = Literal["scan_bytes", "rewrite_bytes", "index_rows", "written_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Work in proportion to a relation's size, on the server the forecast is for: the seconds are this over a throughput.
+
+    ``amount``: bytes read or rewritten, rows indexed or written; effort that is not one pass (a second scan, each
+    further index) is counted in. ``rows``: the relation's, as far as statistics tell.
+    """
+
+    kind: AmountKind
+    relation: str
+    amount: float
+    rows: float
+
+
 @dataclass(frozen=True, slots=True)
 class Fails:
     sqlstate: str
@@ -145,6 +162,7 @@ class StatementForecast:
     confidence: Confidence = "exact"
     opaque_because: str | None = None
     depends_on_data: tuple[DataCheck, ...] = ()
+    work: tuple[Amount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ ones (a running index build, a rehearsal) replace them and narrow the span.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.effects.result import Effects, Work
-from runbook.migration.result import Seconds
+from runbook.migration.result import Amount, AmountKind, Seconds
 
 MEGABYTE = 1024 * 1024
 INSTANT = Seconds(0.0005, 0.005, 0.05, "changes only the catalog: milliseconds once it has its locks")
@@ -40,6 +41,12 @@ class Throughput:
     index_rows: Rate = Rate(150_000, 700_000, 2_500_000)
     written_rows: Rate = Rate(10_000, 60_000, 250_000)
     basis: str = "default throughput"
+    bases: Mapping[AmountKind, str] = field(default_factory=dict)
+    """Where single rates are from, when not all are from the same: "local rehearsal: 3.1 million rows/s"."""
+
+    def basis_of(self, kinds: set[AmountKind]) -> str:
+        """What an estimate of work of these kinds rests on."""
+        return ", ".join(sorted({self.bases.get(kind, self.basis) for kind in kinds}))
 
 
 DEFAULT = Throughput()
@@ -73,6 +80,27 @@ def seconds_of(effects: Effects, catalog: Catalog, throughput: Throughput = DEFA
     """How long the statement runs once it has its locks."""
     low = likely = high = 0.0
     told: list[str] = []
+    kinds: set[AmountKind] = set()
+    for amount, words in _amounts(effects, catalog):
+        rate: Rate = getattr(throughput, amount.kind)
+        low += amount.amount / rate.fast
+        likely += amount.amount / rate.likely
+        high += amount.amount / rate.slow
+        told.append(words)
+        kinds.add(amount.kind)
+    if not told:
+        return INSTANT
+    basis = f"{throughput.basis_of(kinds)}: {'; '.join(told[:3])}" + ("; ..." if len(told) > 3 else "")
+    return Seconds(_rounded(low + INSTANT.low), _rounded(likely + INSTANT.likely), _rounded(high + INSTANT.high), basis)
+
+
+def amounts(effects: Effects, catalog: Catalog) -> tuple[Amount, ...]:
+    """The work of the statement that takes time in proportion to a relation's size, in the units of ``Throughput``."""
+    return tuple(amount for amount, _ in _amounts(effects, catalog))
+
+
+def _amounts(effects: Effects, catalog: Catalog) -> Iterator[tuple[Amount, str]]:
+    """Each amount with the words that say what it is."""
     scanned = {w.relation for w in effects.work if w.kind in ("rewrite", "index_build")}
     for work in effects.work:
         relation = catalog.relations.get(work.relation) or Relation(*work.relation)
@@ -81,34 +109,26 @@ def seconds_of(effects: Effects, catalog: Catalog, throughput: Throughput = DEFA
         size, rows, source = size_of(relation, catalog)
         if work.index is not None and any(w.kind == "truncate" and w.relation == work.relation for w in effects.work):
             continue
-        amount, rate, words = _amount(work, relation, size, rows, catalog, throughput)
-        if amount <= 0:
-            continue
-        low += amount / rate.fast
-        likely += amount / rate.likely
-        high += amount / rate.slow
-        told.append(f"{words} ({source})")
-    if not told:
-        return INSTANT
-    basis = f"{throughput.basis}: {'; '.join(told[:3])}" + ("; ..." if len(told) > 3 else "")
-    return Seconds(_rounded(low + INSTANT.low), _rounded(likely + INSTANT.likely), _rounded(high + INSTANT.high), basis)
+        amount, kind, words = _amount(work, relation, size, rows, catalog)
+        if amount > 0:
+            yield Amount(kind, relation.qualified, amount, rows), f"{words} ({source})"
 
 
 def _amount(
-    work: Work, relation: Relation, size: float, rows: float, catalog: Catalog, throughput: Throughput
-) -> tuple[float, Rate, str]:
+    work: Work, relation: Relation, size: float, rows: float, catalog: Catalog
+) -> tuple[float, AmountKind, str]:
     name = relation.qualified
     match work.kind:
         case "rewrite":
-            return size, throughput.rewrite_bytes, f"{_bytes(size)} of {name} rewritten"
+            return size, "rewrite_bytes", f"{_bytes(size)} of {name} rewritten"
         case "scan":
-            return size, throughput.scan_bytes, f"{_bytes(size)} of {name} read"
+            return size, "scan_bytes", f"{_bytes(size)} of {name} read"
         case "index_build":
             amount = rows * _index_effort(work, relation, rows, size, catalog)
-            return amount, throughput.index_rows, f"index over {rows:,.0f} rows of {name}"
+            return amount, "index_rows", f"index over {rows:,.0f} rows of {name}"
     count = rows * work.share
     effort = 1 + _WRITE_PER_INDEX * len(relation.indexes)
-    return count * effort, throughput.written_rows, f"{count:,.0f} rows of {name} written"
+    return count * effort, "written_rows", f"{count:,.0f} rows of {name} written"
 
 
 def _index_effort(work: Work, relation: Relation, rows: float, size: float, catalog: Catalog) -> float:
