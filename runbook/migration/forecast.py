@@ -17,6 +17,7 @@ from runbook.migration.apply import apply
 from runbook.migration.ast import enum_name, is_node
 from runbook.migration.catalog import Catalog, RelationKey
 from runbook.migration.conflicts import STRENGTH, blocks_reads, blocks_writes, conflicts
+from runbook.migration.data_checks import Present, data_checks
 from runbook.migration.edit import replace_keeping
 from runbook.migration.effects import Effects, effects
 from runbook.migration.hazards import Context, added_labels, hazards, uses_label
@@ -104,10 +105,13 @@ class _Transaction:
     labels: dict[str, RelationKey] = field(default_factory=dict)
     local: bool = False
     savepoints: list[tuple[str, _Transaction]] = field(default_factory=list)  # each with all as it was then
+    present: Present | None = None  # as it was when it was begun, where SQL began it
 
-    def save(self, name: str, catalog: Catalog) -> None:
+    def save(self, name: str, catalog: Catalog, present: Present) -> None:
         """SAVEPOINT: what to return to, should it be rolled back to."""
-        now = _Transaction(catalog, dict(self.held), dict(self.since), dict(self.labels), self.local)
+        now = _Transaction(
+            catalog, dict(self.held), dict(self.since), dict(self.labels), self.local, present=present.copy()
+        )
         self.savepoints.append((name, now))
 
     def release(self, name: str) -> None:
@@ -116,8 +120,8 @@ class _Transaction:
         if at is not None:
             del self.savepoints[at:]
 
-    def back_to(self, name: str) -> Catalog | None:
-        """ROLLBACK TO: locks and labels since then are gone, the savepoint stays; the catalog as it was."""
+    def back_to(self, name: str) -> _Transaction | None:
+        """ROLLBACK TO: locks and labels since then are gone, the savepoint stays; the transaction as it was."""
         at = self._last(name)
         if at is None:
             return None
@@ -125,7 +129,7 @@ class _Transaction:
         del self.savepoints[at + 1 :]
         self.held, self.since, self.labels = dict(then.held), dict(then.since), dict(then.labels)
         self.local = then.local
-        return then.before
+        return then
 
     def _last(self, name: str) -> int | None:
         return next((i for i in reversed(range(len(self.savepoints))) if self.savepoints[i][0] == name), None)
@@ -144,6 +148,7 @@ class _Walk:
             self.by_relation.setdefault(lock.relation, []).append(lock)
         self.transaction: _Transaction | None = None
         self.unsure = False
+        self.present = Present.of(catalog)
 
     def file(self, file: MigrationFile) -> FileForecast:
         if file.transaction_mode != "all_files":
@@ -164,6 +169,7 @@ class _Walk:
         transaction = self.transaction
         lacking = self._lacking(statement)
         fails = self._fails(statement, found, inside, lacking)
+        asks = () if _certain(fails) else data_checks(statement, self.catalog, self.present)
         seconds = seconds_of(found, self.catalog, self.throughput)
         context = Context(
             statement=statement,
@@ -199,6 +205,7 @@ class _Walk:
             hazards=risks,
             confidence=found.confidence,
             opaque_because=found.opaque_because,
+            depends_on_data=asks,
             work=amounts(found, self.catalog),
         )
         self._step(statement, found, after)
@@ -266,6 +273,8 @@ class _Walk:
             transaction.local = True
         if is_node(node, "TransactionStmt"):
             self._transaction_statement(node)
+        else:
+            self.present.note(statement, found, before)
 
     def _transaction_statement(self, node: Any) -> None:
         transaction = self.transaction
@@ -273,15 +282,17 @@ class _Walk:
             case "TRANS_STMT_COMMIT" | "TRANS_STMT_PREPARE" | "TRANS_STMT_ROLLBACK" as kind:
                 self._end(keep=kind != "TRANS_STMT_ROLLBACK")
                 if node.chain:
-                    self.transaction = _Transaction(self.catalog)
+                    self.transaction = _Transaction(self.catalog, present=self.present.copy())
             case "TRANS_STMT_BEGIN" | "TRANS_STMT_START" if transaction is None:
-                self.transaction = _Transaction(self.catalog)
+                self.transaction = _Transaction(self.catalog, present=self.present.copy())
             case "TRANS_STMT_SAVEPOINT" if transaction is not None:
-                transaction.save(node.savepoint_name, self.catalog)
+                transaction.save(node.savepoint_name, self.catalog, self.present)
             case "TRANS_STMT_RELEASE" if transaction is not None:
                 transaction.release(node.savepoint_name)
             case "TRANS_STMT_ROLLBACK_TO" if transaction is not None:
-                self.catalog = transaction.back_to(node.savepoint_name) or self.catalog
+                then = transaction.back_to(node.savepoint_name)
+                if then is not None and then.present is not None:
+                    self.catalog, self.present = then.before, then.present.copy()
 
     def _end(self, *, keep: bool) -> None:
         """The transaction is over: its SET LOCALs end, and with ROLLBACK all that it did."""
@@ -290,6 +301,7 @@ class _Walk:
             return
         if not keep:
             self.catalog = transaction.before
+            self.present = transaction.present or self.present
         elif transaction.local:
             was = transaction.before
             self.catalog = replace_keeping(
