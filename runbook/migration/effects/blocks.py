@@ -24,7 +24,7 @@ def do_block(scene: Scene, node: Any) -> None:
     from runbook.migration.apply import apply_node
     from runbook.migration.effects.dispatch import find_in
 
-    language, source = _body(node)
+    language, source = language_and_source(node)
     if language != "plpgsql":
         scene.opaque(f"a DO block in {language} is not analysed")
         return
@@ -57,7 +57,7 @@ def do_block(scene: Scene, node: Any) -> None:
 
 def certain_statements(node: Any) -> Iterator[Any]:
     """The statements of a DO block that run whatever the data: static, and under no condition."""
-    language, source = _body(node)
+    language, source = language_and_source(node)
     tree = _parse(source) if language == "plpgsql" else None
     for kind, sql, conditional in _statements(tree) if tree is not None else ():
         inner = _parsed(kind, sql) if not conditional and kind not in _DYNAMIC | _TRANSACTION else None
@@ -65,8 +65,18 @@ def certain_statements(node: Any) -> Iterator[Any]:
             yield inner
 
 
-def _body(node: Any) -> tuple[str, str]:
-    """(language, source)"""
+def inner_statements(node: Any) -> Iterator[Any]:
+    """Every static statement of a DO block, under a condition or not."""
+    language, source = language_and_source(node)
+    tree = _parse(source) if language == "plpgsql" else None
+    for kind, sql, _ in _statements(tree) if tree is not None else ():
+        inner = _parsed(kind, sql) if kind not in _DYNAMIC | _TRANSACTION else None
+        if inner is not None:
+            yield inner
+
+
+def language_and_source(node: Any) -> tuple[str, str]:
+    """Of a DO block: (language, source)."""
     language, source = "plpgsql", ""
     for item in node.args:
         element = unwrap(item)
