@@ -11,22 +11,23 @@ import contextlib
 import importlib
 import pkgutil
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from runbook.lab.worlds import AS_WRITTEN, World
+
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-    from runbook.lab.runners import Outcome
     from runbook.lab.servers import Server
+    from runbook.lab.tools import Outcome, Tool
 
 Seen = Literal["failed", "hanging", "running", "broken", "planned"]
 Side = Literal["local", "production"]
-RunnerName = Literal["psql", "flyway", "prisma", "golang-migrate"]
 
 DATABASE = "shop"
 DEVELOPER = "dev"
@@ -50,17 +51,23 @@ class Scenario:
     """The cause's id, None for a healthy pair."""
     migration: Mapping[str, str]
     """Relative path -> text, in the runner's own layout."""
-    runner: RunnerName = "psql"
+    runner: str = "psql"
+    """The tool as written: one of ``runbook.lab.tools.TOOLS``."""
+    runners: tuple[str, ...] = ()
+    """The tools that a seed may draw instead."""
     beside: tuple[str, ...] = ()
     """Causes that are true as well."""
     local_major: int = 18
     production_major: int = 16
+    local_majors: Collection[int] = range(12, 19)
+    """The majors that a seed may draw for local, never one before production's."""
+    production_majors: Collection[int] = range(12, 19)
+    world: World = AS_WRITTEN
+    """The names in which it plays."""
     orders: int = 400_000
     """Rows of production's largest table; local always has few."""
     items: int = 100_000
     """Rows of production's order_items."""
-    history: Callable[[Stage], Awaitable[None]] | None = None
-    """What lies in the migration tool's history tables before, on both sides."""
     prepare: Callable[[Stage], Awaitable[None]] | None = None
     """What both sides need before the migration comes: functions, earlier migrations."""
     fault: Callable[[Stage], Awaitable[None]] | None = None
@@ -101,6 +108,8 @@ class Stage:
 
     def __init__(self, scenario: Scenario, local: Server, production: Server, folder: Path) -> None:
         self.scenario = scenario
+        self.text = scenario.world.text
+        """SQL or a name of the scenario's source, as it is in this world."""
         self.local = local
         self.production = production
         self.standby: Server | None = None
@@ -112,24 +121,24 @@ class Stage:
     def dsn(self, side: Side, role: str | None = None) -> str:
         """Where ``side`` is reached, by default as the one who runs migrations there."""
         if side == "local":
-            return self.local.dsn(DATABASE, role or DEVELOPER)
-        return self.production.dsn(DATABASE, role or DEPLOYER)
+            return self.local.dsn(self.text(DATABASE), self.text(role or DEVELOPER))
+        return self.production.dsn(self.text(DATABASE), self.text(role or DEPLOYER))
 
     @property
     def production_dsn(self) -> str:
         """The address that the engineer has for production."""
-        return (self.standby or self.production).dsn(DATABASE, DEPLOYER)
+        return (self.standby or self.production).dsn(self.text(DATABASE), self.text(DEPLOYER))
 
     @property
     def files(self) -> list[Path]:
-        """The files that the runner applies, in order."""
+        """The files that the tool applies, in order."""
         return [self.folder / path for path in sorted(self.scenario.migration) if not path.endswith(".down.sql")]
 
     async def connect(self, side: Side, role: str | None = None, application_name: str = "") -> AsyncConnection[Any]:
         """A new session in autocommit, closed at the end at the latest."""
         from psycopg import AsyncConnection
 
-        name = application_name or "psql"
+        name = self.text(application_name) or "psql"
         made = await AsyncConnection.connect(self.dsn(side, role), autocommit=True, application_name=name)
         self._connections.append(made)
         return made
@@ -137,7 +146,7 @@ class Stage:
     async def execute(self, side: Side, sql: str, role: str | None = None) -> list[tuple[Any, ...]]:
         """Run SQL in a session of its own; the rows of its last statement."""
         async with await self.connect(side, role) as connection:
-            cursor = await connection.execute(sql.encode())
+            cursor = await connection.execute(self.text(sql).encode())
             return await cursor.fetchall() if cursor.description else []
 
     async def both(self, sql: str) -> None:
@@ -148,7 +157,7 @@ class Stage:
         """A production session called ``name`` that runs ``statements`` and then stays as it is."""
         connection = await self.connect("production", role, name)
         for sql in statements:
-            await connection.execute(sql.encode())
+            await connection.execute(self.text(sql).encode())
         self.sessions[name] = connection
 
     async def leave(self, name: str) -> None:
@@ -168,6 +177,8 @@ class Stage:
         terminates it has ended it: it does not come back.
         """
 
+        from runbook.lab.tools.base import statements_of, up_part, without_comments
+
         async def work() -> None:
             import psycopg
 
@@ -175,11 +186,11 @@ class Stage:
             with contextlib.suppress(psycopg.Error):
                 while True:
                     for path in self.files:
-                        for statement in statements_of(path.read_text()):
+                        for statement in map(without_comments, statements_of(up_part(path.read_text()))):
                             await connection.execute(statement.encode())
                     if again is None:
                         return
-                    await connection.execute(again.encode())
+                    await connection.execute(self.text(again).encode())
 
         self.background(work())
 
@@ -197,7 +208,7 @@ class Stage:
                         await asyncio.sleep(pause_s * chance.uniform(0.5, 1.5))
                         sql = chance.choice(statements).replace(":id", str(chance.randint(1, 1000)))
                         with contextlib.suppress(psycopg.errors.UndefinedColumn):
-                            await connection.execute(sql.encode())
+                            await connection.execute(self.text(sql).encode())
                 except psycopg.Error:
                     await asyncio.sleep(0.5)  # a pool reconnects
 
@@ -207,20 +218,32 @@ class Stage:
     async def until(self, sql: str, deadline_s: float = READY_S) -> None:
         """Wait until ``sql`` returns a row on production. Raises TimeoutError."""
         async with await self.connect("production", "postgres", "lab") as connection, asyncio.timeout(deadline_s):
-            while not await (await connection.execute(sql.encode())).fetchall():  # noqa: ASYNC110 - no event to await
+            while not await (await connection.execute(self.text(sql).encode())).fetchall():  # noqa: ASYNC110 - no event to await
                 await asyncio.sleep(0.02)
 
     async def migrate(self, side: Side) -> Outcome:
-        """Run the migration with its runner and say how it ended."""
-        from runbook.lab.runners import RUNNERS
-
+        """Run the migration with its tool and say how it ended."""
         dsn = self.dsn("local") if side == "local" else self.production_dsn
-        return await RUNNERS[self.scenario.runner](dsn, self.folder, self.files)
+        return await self.tool.run(dsn, self.folder, self.files)
+
+    @property
+    def tool(self) -> Tool:
+        """The migration tool in use."""
+        from runbook.lab.tools import TOOLS
+
+        return TOOLS[self.scenario.runner]
+
+    def rewrite(self, sql: str) -> None:
+        """Give the migration other SQL, in the same file and its tool's form."""
+        (path,) = self.files
+        path.write_text(f"{self.tool.before}{self.text(sql)}{self.tool.after}")
 
     async def remove_fault(self) -> None:
-        """Take away the fault, and nothing else."""
+        """Take away the fault, and nothing else; then do what the tool asks for after a failed run."""
         if self.scenario.unfault is not None:
             await self.scenario.unfault(self)
+        if self.tool.recover:
+            await self.execute("production", self.tool.recover)
 
     async def end(self) -> None:
         """Stop and remove the servers; every session ends with them."""
@@ -251,12 +274,6 @@ WRITES = (
 )
 
 
-def statements_of(text: str) -> list[str]:
-    """The statements of one of our own migration files: each ends with a semicolon at the end of a line."""
-    parts = (part.strip() for part in text.split(";\n"))
-    return [part for part in parts if any(line and not line.startswith("--") for line in part.splitlines())]
-
-
 def _start(scenario: Scenario, side: Side) -> Server:
     """One side's server with roles, schema and data in it."""
     import hashlib
@@ -267,23 +284,33 @@ def _start(scenario: Scenario, side: Side) -> Server:
     if side == "production":
         major, owner, orders, items = scenario.production_major, DEPLOYER, scenario.orders, scenario.items
     shop = (Path(__file__).parent / "shop.sql").read_text()
+    rename = scenario.world.text
     for name, count in (("customers", orders // 10), ("orders", orders), ("items", items)):
         shop = shop.replace(f"{{{name}}}", str(count))
-    key = hashlib.sha256(f"{ROLES}{owner}{shop}".encode()).hexdigest()[:12]
+    shop, roles, owner, database = rename(shop), rename(ROLES), rename(owner), rename(DATABASE)
+    key = hashlib.sha256(f"{roles}{owner}{shop}".encode()).hexdigest()[:12]
     settings = {"log_lock_waits": "on", "log_statement": "ddl"}
-    return start_filled(major, f"shop-{key}", partial(_fill, owner=owner, shop=shop), settings=settings, tcp=False)
+    return start_filled(
+        major,
+        f"shop-{key}",
+        partial(_fill, roles=roles, owner=owner, database=database, shop=shop),
+        settings=settings,
+        tcp=False,
+    )
 
 
-def _fill(server: Server, *, owner: str, shop: str) -> None:
+def _fill(server: Server, *, roles: str, owner: str, database: str, shop: str) -> None:
     import psycopg
 
+    from runbook.lab.tools.base import statements_of
+
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        for sql in statements_of(ROLES):
+        for sql in statements_of(roles):
             connection.execute(sql.encode())
-        connection.execute(f"CREATE DATABASE {DATABASE} OWNER {owner}".encode())
-    with psycopg.connect(server.dsn(DATABASE, owner)) as connection:
+        connection.execute(f"CREATE DATABASE {database} OWNER {owner}".encode())
+    with psycopg.connect(server.dsn(database, owner)) as connection:
         connection.execute(f"SET maintenance_work_mem = '128MB'; {shop}".encode())
-    with psycopg.connect(server.dsn(DATABASE), autocommit=True) as connection:
+    with psycopg.connect(server.dsn(database), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 
 
@@ -313,15 +340,16 @@ async def running(scenario: Scenario) -> AsyncIterator[Running]:
     from runbook.lab.servers import LabError, start_standby
 
     local, production = await _start_both(scenario)
-    folder = local.folder / DATABASE  # the project's checkout; goes with the server's folder
+    folder = local.folder / scenario.world.text(DATABASE)  # the project's checkout; goes with the server's folder
     stage = Stage(scenario, local, production, folder)
     try:
         for path, text in scenario.migration.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
-        for before in (scenario.history, scenario.prepare):
-            if before is not None:
-                await before(stage)
+        if stage.tool.history:
+            await stage.both(stage.tool.history)
+        if scenario.prepare is not None:
+            await scenario.prepare(stage)
         passed = await stage.migrate("local")
         if passed.error_text is not None:
             raise LabError(f"scenario {scenario.id}: the migration must pass on local, and said: {passed.error_text}")

@@ -1,7 +1,6 @@
 """golang-migrate died half-way and left its version marked dirty."""
 
 from runbook.lab.scenario import Scenario, Stage
-from runbook.lab.scenarios._history import golang_migrate
 
 
 async def died_half_way(stage: Stage) -> None:
@@ -25,7 +24,6 @@ SCENARIO = Scenario(
         "migrations/000042_orders_channel.up.sql": "ALTER TABLE orders ADD COLUMN channel text;\n",
         "migrations/000042_orders_channel.down.sql": "ALTER TABLE orders DROP COLUMN channel;\n",
     },
-    history=golang_migrate,
     fault=died_half_way,
     unfault=force_back,
 )

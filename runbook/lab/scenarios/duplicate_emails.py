@@ -1,7 +1,7 @@
 """A unique index over data that is not unique on production."""
 
 from runbook.lab.scenario import Scenario, Stage
-from runbook.lab.scenarios._history import prisma
+from runbook.lab.tools import ONE_FILE
 
 
 async def duplicates(stage: Stage) -> None:
@@ -14,12 +14,8 @@ async def duplicates(stage: Stage) -> None:
 
 
 async def remove_duplicates(stage: Stage) -> None:
-    """The second registrations go; Prisma's failed row is marked as rolled back, as its documentation asks."""
-    await stage.execute(
-        "production",
-        "DELETE FROM customers WHERE name LIKE '% (2)';"
-        "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL",
-    )
+    """The second registrations go."""
+    await stage.execute("production", "DELETE FROM customers WHERE name LIKE '% (2)'")
 
 
 SCENARIO = Scenario(
@@ -30,12 +26,12 @@ SCENARIO = Scenario(
     expected="unique-violation-existing-duplicates",
     beside=("dirty-migration-state",),
     runner="prisma",
+    runners=ONE_FILE,
     migration={
         "prisma/migrations/20250305101500_unique_customer_email/migration.sql": (
             '-- CreateIndex\nCREATE UNIQUE INDEX "customers_email_key" ON "customers"("email");\n'
         )
     },
-    history=prisma,
     fault=duplicates,
     unfault=remove_duplicates,
     sqlstate="23505",

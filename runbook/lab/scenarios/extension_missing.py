@@ -1,13 +1,12 @@
 """An extension whose files are not on production's server."""
 
 from runbook.lab.scenario import Scenario, Stage
-from runbook.lab.scenarios._history import flyway
+from runbook.lab.tools import ONE_FILE
 
 
 async def do_without(stage: Stage) -> None:
     """A migration that needs no extension."""
-    for path in stage.files:
-        path.write_text("CREATE INDEX customers_name_idx ON customers (lower(name));\n")
+    stage.rewrite("CREATE INDEX customers_name_idx ON customers (lower(name));\n")
 
 
 SCENARIO = Scenario(
@@ -17,13 +16,15 @@ SCENARIO = Scenario(
     seen="failed",
     expected="extension-not-available",
     runner="flyway",
+    runners=ONE_FILE,
+    local_majors=(18,),
+    production_majors=(16,),
     migration={
         "sql/V12__search_by_name.sql": (
             "CREATE EXTENSION IF NOT EXISTS pg_trgm;\n"
             "CREATE INDEX customers_name_trgm ON customers USING gin (name gin_trgm_ops);\n"
         )
     },
-    history=flyway,
     unfault=do_without,
     sqlstate="0A000",
 )

@@ -1,6 +1,7 @@
 """Alarming things that have nothing to do with the migration: the tool must not fall for them."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 
 async def decoys(stage: Stage) -> None:
@@ -12,7 +13,7 @@ async def decoys(stage: Stage) -> None:
 
         connection = await stage.connect("production", "web", "web-catalogue")
         try:
-            await connection.execute("SELECT count(*) FROM products")
+            await connection.execute(stage.text("SELECT count(*) FROM products").encode())
         except psycopg.Error:
             await connection.close()
 
@@ -30,6 +31,7 @@ SCENARIO = Scenario(
     story="A small migration is about to run, and somebody is worried about a lock.",
     seen="planned",
     expected=None,
+    runners=ONE_FILE,
     migration={"migrations/0055_customers_phone.sql": "ALTER TABLE customers ADD COLUMN phone text;\n"},
     fault=decoys,
     attempt=False,

@@ -1,6 +1,7 @@
 """A plain CREATE INDEX on a large table: every write waits until it is done."""
 
 from runbook.lab.scenario import READS, WRITES, Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 SEARCH_KEY = """
 CREATE FUNCTION search_key(reference text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
@@ -39,6 +40,7 @@ SCENARIO = Scenario(
     story="The deploy has been running for minutes. Customers can look, but nobody can order.",
     seen="running",
     expected="create-index-blocks-writes",
+    runners=ONE_FILE,
     migration={
         "migrations/0045_orders_search_key.sql": (
             "CREATE INDEX orders_search_key_idx ON orders (search_key(reference));\n"

@@ -15,7 +15,7 @@ async def first_attempt_cancelled(stage: Stage) -> None:
     async with await stage.connect("production", "deploy", "deploy") as connection:
         await connection.execute("SET statement_timeout = '200ms'")
         with contextlib.suppress(psycopg.errors.QueryCanceled):
-            await connection.execute(BUILD.encode())
+            await connection.execute(stage.text(BUILD).encode())
     await stage.leave("web-checkout")
 
 

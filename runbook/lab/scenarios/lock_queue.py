@@ -1,6 +1,7 @@
 """ALTER TABLE waits behind a forgotten transaction, and the whole shop waits behind ALTER TABLE."""
 
 from runbook.lab.scenario import READS, WRITES, Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 
 async def report_left_open(stage: Stage) -> None:
@@ -34,6 +35,7 @@ SCENARIO = Scenario(
     seen="hanging",
     expected="lock-queue-behind-waiting-ddl",
     beside=("lock-wait-idle-in-transaction",),
+    runners=ONE_FILE,
     migration={"migrations/0043_orders_note.sql": "ALTER TABLE orders ADD COLUMN note text;\n"},
     fault=report_left_open,
     attempt=False,

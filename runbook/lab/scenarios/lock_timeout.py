@@ -2,6 +2,7 @@
 
 from runbook.lab.scenario import Scenario
 from runbook.lab.scenarios.lock_queue import close_report, report_left_open
+from runbook.lab.tools import ONE_FILE
 
 SCENARIO = Scenario(
     id="lock-timeout",
@@ -10,6 +11,7 @@ SCENARIO = Scenario(
     seen="failed",
     expected="lock-timeout",
     beside=("lock-wait-idle-in-transaction",),
+    runners=ONE_FILE,
     migration={
         "migrations/0052_orders_shop.sql": "SET lock_timeout = '2s';\nALTER TABLE orders ADD COLUMN shop text;\n",
     },

@@ -1,6 +1,7 @@
 """The migration waits for a query that is really running, and will for long."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 # A nested loop that no index helps: hours on any machine, and cancelled in a moment.
 REPORT = """
@@ -18,7 +19,7 @@ async def report_runs(stage: Stage) -> None:
         connection = await stage.connect("production", "reporting", "analytics")
         try:
             await connection.execute("SET max_parallel_workers_per_gather = 0")
-            await connection.execute(REPORT.encode())
+            await connection.execute(stage.text(REPORT).encode())
         except psycopg.Error:  # ended by whoever follows the playbook, or with the server
             await connection.close()
 
@@ -46,6 +47,7 @@ SCENARIO = Scenario(
     story="The deploy hangs. Somebody mentions a quarterly report.",
     seen="hanging",
     expected="lock-wait-long-running-query",
+    runners=ONE_FILE,
     migration={"migrations/0054_orders_region.sql": "ALTER TABLE orders ADD COLUMN region text;\n"},
     fault=report_runs,
     attempt=False,

@@ -1,6 +1,7 @@
 """The table belongs to a role that the deployer is not a member of."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 
 async def other_owner(stage: Stage) -> None:
@@ -24,6 +25,7 @@ SCENARIO = Scenario(
     story="The first deploy with the new pipeline's role failed; the role has every privilege on the table.",
     seen="failed",
     expected="not-object-owner",
+    runners=ONE_FILE,
     migration={
         "migrations/0044_orders_delivered_at.sql": (
             "ALTER TABLE orders ADD COLUMN delivered_at timestamptz;\n"

@@ -1,6 +1,7 @@
 """A prepared transaction that nobody finished holds its locks, and no session shows it."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 
 async def prepare(stage: Stage) -> None:
@@ -28,6 +29,7 @@ SCENARIO = Scenario(
     story="The deploy waits for a lock on orders, and no session seems to hold it.",
     seen="hanging",
     expected="lock-wait-prepared-transaction",
+    runners=ONE_FILE,
     migration={"migrations/0047_orders_parcel.sql": "ALTER TABLE orders ADD COLUMN parcel text;\n"},
     fault=prepare,
     attempt=False,

@@ -1,6 +1,7 @@
 """The migration passed; the old release still asks for the column that it removed."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 OLD_CODE = "SELECT o.id, o.coupon FROM orders o WHERE o.id = :id"
 LOGGED = """\
@@ -18,12 +19,12 @@ async def old_release_goes_on(stage: Stage) -> str:
     import psycopg
 
     stage.application(4, OLD_CODE, pause_s=0.1)
-    sql = OLD_CODE.replace(":id", "1207")
+    sql = stage.text(OLD_CODE.replace(":id", "1207"))
     try:
         await stage.execute("production", sql, "web")
     except psycopg.errors.UndefinedColumn as error:
         caret = " " * (len("LINE 1: ") + int(error.diag.statement_position or 1) - 1)
-        return LOGGED.format(message=error.diag.message_primary, sql=sql, caret=caret)
+        return stage.text(LOGGED).format(message=error.diag.message_primary, sql=sql, caret=caret)
     raise AssertionError("the column should be gone")
 
 
@@ -38,6 +39,7 @@ SCENARIO = Scenario(
     story="The migration passed. Since then half of the pods fail on every request.",
     seen="broken",
     expected="old-code-uses-removed-column",
+    runners=ONE_FILE,
     migration={"migrations/0050_orders_drop_coupon.sql": "ALTER TABLE orders DROP COLUMN coupon;\n"},
     incident=old_release_goes_on,
     unfault=bring_column_back,

@@ -1,6 +1,7 @@
 """A statement_timeout that hangs on the deployer's role and on nothing that a laptop has."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools import ONE_FILE
 
 
 async def timeout_on_role(stage: Stage) -> None:
@@ -19,6 +20,7 @@ SCENARIO = Scenario(
     story="The migration was cancelled after a blink. Nothing was locked.",
     seen="failed",
     expected="statement-timeout",
+    runners=ONE_FILE,
     migration={
         "migrations/0048_revenue_by_product.sql": (
             "CREATE MATERIALIZED VIEW revenue_by_product AS\n"

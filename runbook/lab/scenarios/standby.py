@@ -1,6 +1,7 @@
 """The deployer's address leads to a standby."""
 
 from runbook.lab.scenario import Scenario, Stage
+from runbook.lab.tools.printed import PRINTED_NAMES
 
 
 async def to_the_primary(stage: Stage) -> None:
@@ -16,6 +17,7 @@ SCENARIO = Scenario(
     story="After last night's failover every migration is refused.",
     seen="failed",
     expected="connected-to-standby",
+    runners=PRINTED_NAMES,
     migration={
         "migrations/0051_orders_gift.sql": "ALTER TABLE orders ADD COLUMN gift boolean NOT NULL DEFAULT false;\n"
     },

@@ -1,7 +1,7 @@
 """SQL that the laptop's newer server accepts and production's does not know."""
 
 from runbook.lab.scenario import Scenario, Stage
-from runbook.lab.scenarios._history import flyway
+from runbook.lab.tools import ONE_FILE
 
 # Virtual generated columns came with PostgreSQL 18 (release notes 18, E.4.3.3).
 VIRTUAL = """\
@@ -13,8 +13,7 @@ ALTER TABLE orders
 
 async def write_what_production_knows(stage: Stage) -> None:
     """The only thing wrong is the word: 12 and later know STORED."""
-    for path in stage.files:
-        path.write_text(path.read_text().replace("VIRTUAL", "STORED"))
+    stage.rewrite(VIRTUAL.replace("VIRTUAL", "STORED"))
 
 
 SCENARIO = Scenario(
@@ -24,8 +23,10 @@ SCENARIO = Scenario(
     seen="failed",
     expected="needs-newer-major",
     runner="flyway",
+    runners=ONE_FILE,
+    local_majors=(18,),
+    production_majors=range(12, 18),
     migration={"sql/V12__order_total_gross.sql": VIRTUAL},
-    history=flyway,
     unfault=write_what_production_knows,
     sqlstate="42601",
 )

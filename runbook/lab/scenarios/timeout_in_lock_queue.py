@@ -2,6 +2,7 @@
 
 from runbook.lab.scenario import Scenario, Stage
 from runbook.lab.scenarios.lock_queue import close_report, report_left_open
+from runbook.lab.tools import ONE_FILE
 
 
 async def timeout_and_report(stage: Stage) -> None:
@@ -17,6 +18,7 @@ SCENARIO = Scenario(
     seen="failed",
     expected="statement-timeout-was-lock-wait",
     beside=("lock-wait-idle-in-transaction",),
+    runners=ONE_FILE,
     migration={"migrations/0053_orders_locale.sql": "ALTER TABLE orders ADD COLUMN locale text;\n"},
     fault=timeout_and_report,
     unfault=close_report,
