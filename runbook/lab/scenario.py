@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Seen = Literal["failed", "hanging", "running", "broken", "planned"]
 Side = Literal["local", "production"]
+Kind = Literal["fault", "healthy", "decoy", "two causes", "unreadable", "outside", "wrong answer"]
 
 DATABASE = "shop"
 DEVELOPER = "dev"
@@ -55,8 +56,16 @@ class Scenario:
     """The tool as written: one of ``runbook.lab.tools.TOOLS``."""
     runners: tuple[str, ...] = ()
     """The tools that a seed may draw instead."""
+    kind: Kind = "fault"
+    """outside: something is wrong that the catalogue does not have; ``expected`` is None then."""
     beside: tuple[str, ...] = ()
     """Causes that are true as well."""
+    decoys: tuple[str, ...] = ()
+    """Causes that the alarming part looks like and that must not be called likely."""
+    harmful: tuple[str, ...] = ()
+    """Patterns of SQL that would do harm here: the first cause's playbook must not offer it."""
+    answers: tuple[str, ...] = ()
+    """What the engineer answers, as ``question=answer``; right or, on purpose, wrong."""
     local_major: int = 18
     production_major: int = 16
     local_majors: Collection[int] = range(12, 19)
@@ -337,8 +346,12 @@ async def running(scenario: Scenario) -> AsyncIterator[Running]:
 
     Raises LabError where a server cannot be started or the scenario does not come out as it says.
     """
+    import logging
+
     from runbook.lab.servers import LabError, start_standby
 
+    # Sessions that end with their server have nobody to send a cancel request to; psycopg would print that.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     local, production = await _start_both(scenario)
     folder = local.folder / scenario.world.text(DATABASE)  # the project's checkout; goes with the server's folder
     stage = Stage(scenario, local, production, folder)

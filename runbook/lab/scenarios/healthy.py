@@ -9,6 +9,7 @@ SCENARIO = Scenario(
     story="A small migration is about to run. Is anything in its way?",
     seen="planned",
     expected=None,
+    kind="healthy",
     runners=ONE_FILE,
     migration={
         "migrations/0046_customers_consent.sql": (
