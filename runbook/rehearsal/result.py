@@ -8,8 +8,8 @@ from typing import Literal
 from runbook.migration.result import RelationLock, Seconds
 
 Mode = Literal["rollback", "commit"]
-Status = Literal["ran", "failed", "not_rehearsed", "not_reached", "nothing_to_run"]
-"""nothing_to_run: BEGIN, COMMIT and psql commands of the client. not_reached: the rehearsal ended before it."""
+Status = Literal["ran", "failed", "stopped", "not_rehearsed", "not_reached", "nothing_to_run"]
+"""stopped: by our limit. nothing_to_run: BEGIN, COMMIT, psql commands. not_reached: the rehearsal ended before it."""
 
 Outcome = Literal["completed", "failed", "stopped", "lost", "interrupted"]
 """failed: a statement failed. stopped: by our limit. lost: the connection broke. Nothing stays in any of them but what
