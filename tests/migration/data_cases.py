@@ -19,6 +19,7 @@ class Case:
     since: int = 12
     until: int = 18
     certain: bool = True  # False: an offender may make it fail
+    icu: bool = False  # the server must be built with ICU
 
 
 def text_to(kind: str, good: str, bad: str, state: str, using: str = "a::{}", **given: int) -> Case:
@@ -77,7 +78,7 @@ UNIQUE = [
     Case("unique nulls not distinct constraint", USERS + "UPDATE t SET age = NULL WHERE id = 1",
          "UPDATE t SET age = NULL WHERE id = 2", "ALTER TABLE t ADD UNIQUE NULLS NOT DISTINCT (age)", "23505", since=15),
     Case("collation of an index", "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);" + USERS,
-         "UPDATE t SET email = 'U1@X.ORG' WHERE id = 7", 'CREATE UNIQUE INDEX ON t (email COLLATE ci)', "23505"),
+         "UPDATE t SET email = 'U1@X.ORG' WHERE id = 7", 'CREATE UNIQUE INDEX ON t (email COLLATE ci)', "23505", icu=True),
     Case("primary key with duplicates", "CREATE TABLE t (a int NOT NULL, b int); INSERT INTO t VALUES (1, 1), (2, 2)",
          "INSERT INTO t VALUES (1, 3)", "ALTER TABLE t ADD PRIMARY KEY (a)", "23505"),
     Case("primary key with nulls", "CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1, 1), (2, 2)",
@@ -167,7 +168,7 @@ CHECKS = [
          "INSERT INTO t VALUES (-1)", "ALTER TABLE t ALTER a TYPE d", "23514"),
     Case("new column of a domain with a default that it refuses",
          "CREATE DOMAIN d AS int CHECK (VALUE > 0); CREATE TABLE t (a int)", "INSERT INTO t VALUES (1)",
-         "ALTER TABLE t ADD COLUMN b d DEFAULT -1", "23514"),
+         "ALTER TABLE t ADD COLUMN b d DEFAULT -1", "23514", since=13),
     Case("attach: rows outside a range", PARTED, "INSERT INTO t VALUES (2, '2024-06-01', 'a')",
          "ALTER TABLE p ATTACH PARTITION t FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')", "23514"),
     Case("attach: a null outside a range", PARTED, "INSERT INTO t VALUES (2, NULL, 'a')",
