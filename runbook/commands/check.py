@@ -1,0 +1,74 @@
+"""``runbook check``: the forecast of migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runbook.commands.common import EXIT_NOTHING, EXIT_OK, EXIT_WRONG, Failed, config_from
+
+if TYPE_CHECKING:
+    from runbook.config import SideConfig
+    from runbook.migration.model import Migration
+    from runbook.migration.result import Forecast
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--production", metavar="DSN", help="Forecast on this server: its version, sizes and sessions.")
+@click.option("--local", metavar="DSN", help="Forecast on this server when there is no production to ask.")
+@click.option("--pg-version", type=click.IntRange(12, 18), help="The major to assume when no server is asked.")
+@click.option("--runner", metavar="NAME", help="The tool that runs the files, when they do not tell.")
+@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["danger", "warning", "notice", "never"]),
+    default="danger",
+    show_default=True,
+    help="Exit with 1 from this severity on.",
+)
+def check(
+    paths: tuple[str, ...],
+    production: str | None,
+    local: str | None,
+    pg_version: int | None,
+    runner: str | None,
+    format_: str,
+    fail_on: str,
+) -> int:
+    """Forecast migrations without running them; the sides are optional."""
+    from runbook.check import ORDER, render, worst
+    from runbook.migration import Catalog, forecast, load
+
+    migration = load([Path(p) for p in paths], runner)
+    config = config_from({"local": local, "production": production})
+    side = config.production if production else (config.local if local else None)
+    if side is not None and pg_version is not None:
+        raise Failed("--pg-version is for when no server is asked: leave out the server or the version.")
+    if side is None:
+        found = forecast(migration, Catalog.assumed((pg_version or 18) * 10000))
+    else:
+        found = _forecast_on(side, migration)
+    click.echo(render(found, migration, format_), nl=False)
+    return EXIT_WRONG if fail_on != "never" and ORDER.index(worst(found)) >= ORDER.index(fail_on) else EXIT_OK
+
+
+def _forecast_on(side: SideConfig, migration: Migration) -> Forecast:
+    """Look at the side once and forecast on what it is. A server that cannot be asked ends the command."""
+    import asyncio
+
+    from runbook.migration import forecast
+    from runbook.postgres.survey import look
+    from runbook.session.live import SideChoice, functions_of, side_case
+    from runbook.triage.holders import held_locks
+
+    seen = asyncio.run(
+        look(side.key, side.dsn, role=side.role, functions=functions_of(migration), sample_gap_s=0)  # type: ignore[arg-type]
+    )
+    if seen.catalog is None:
+        why = seen.refusal.message if seen.refusal else seen.catalog_problem
+        raise Failed(f"{side.name} could not be asked: {why}", EXIT_NOTHING)
+    case = side_case(SideChoice(side.key, side.dsn, side.name), seen)  # type: ignore[arg-type]
+    return forecast(migration, seen.catalog, activity=held_locks(case))

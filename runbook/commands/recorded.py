@@ -1,0 +1,87 @@
+"""``runbook sessions``, ``show`` and ``export``: what was recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runbook.commands.common import EXIT_OK, EXIT_WRONG, Failed, load_playbooks
+
+
+@click.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, newest first.")
+def sessions(limit: int) -> int:
+    """List the recorded sessions, newest first."""
+    from runbook.config import load
+    from runbook.session.journal import JournalError
+    from runbook.session.recorder import replayed
+    from runbook.text import shorten
+
+    folder = load().sessions_folder
+    for path in sorted(folder.glob("*.jsonl"), reverse=True)[:limit]:
+        try:
+            state = replayed(path)
+        except JournalError as error:
+            click.echo(f"runbook: {error}", err=True)
+            continue
+        summary = state.diagnosis.summary if state.diagnosis else "nothing was concluded"
+        click.echo(f"{path.stem}  {state.started_at[:19].replace('T', ' ')}  {shorten(summary, 80)}")
+    return EXIT_OK
+
+
+@click.command()
+@click.argument("session")
+@click.option("--verify", is_flag=True, help="Only check that nothing is missing or was changed.")
+def show(session: str, verify: bool) -> int:
+    """Show a recorded session (its id, a part of it, or a journal's path)."""
+    from runbook.session.journal import read
+    from runbook.session.state import fold_all
+    from runbook.transcript import render
+
+    path = _journal(session)
+    recording = read(path)
+    for problem in recording.problems:
+        click.echo(f"runbook: {problem}", err=True)
+    if verify:
+        click.echo(f"{path}: {len(recording.events)} events, {len(recording.problems)} problems")
+        return EXIT_WRONG if recording.problems else EXIT_OK
+    from runbook.config import load
+
+    playbooks, _ = load_playbooks(load())
+    click.echo(render(fold_all(recording.events), playbooks, "markdown"), nl=False)
+    return EXIT_OK
+
+
+@click.command()
+@click.argument("session")
+@click.option("--format", "format_", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@click.option("--output", "-o", metavar="PATH", help="A file or folder; stdout when it is left out.")
+def export(session: str, format_: str, output: str | None) -> int:
+    """Write a recorded session as a transcript."""
+    from runbook.config import load
+    from runbook.session.recorder import replayed
+    from runbook.transcript import render, write
+
+    playbooks, _ = load_playbooks(load())
+    state = replayed(_journal(session))
+    if output is None:
+        click.echo(render(state, playbooks, format_), nl=False)
+    else:
+        click.echo(str(write(state, playbooks, format_, Path(output))), err=True)
+    return EXIT_OK
+
+
+def _journal(name: str) -> Path:
+    from runbook.config import load
+
+    path = Path(name)
+    if path.suffix == ".jsonl" and path.is_file():
+        return path
+    folder = load().sessions_folder
+    found = sorted(folder.glob(f"*{name}*.jsonl")) if name and "/" not in name else []
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Failed(f"there is no session {name!r} in {folder}; `runbook sessions` lists them.")
+    raise Failed(f"{name!r} is part of {len(found)} sessions; give more of its id.")
