@@ -241,14 +241,11 @@ class RehearsalConnection:
     def __init__(self, live: psycopg.AsyncConnection[Any], limits: Limits) -> None:
         self._live = live
         self.limits = limits
+        self.server_version_num = live.info.server_version
         self.deadline = time.monotonic() + limits.total_s
         self._notices: list[Notice] = []
         self._armed: dict[str, int] = {}  # what we last set, so that it is not taken for the file's
         live.add_notice_handler(self._note)
-
-    @property
-    def server_version_num(self) -> int:
-        return self._live.info.server_version
 
     @property
     def lost(self) -> bool:

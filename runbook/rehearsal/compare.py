@@ -34,7 +34,11 @@ class Measured:
 
 
 def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: Snapshot) -> Measured:
-    """``first``: before the migration's first statement; what is in it existed before."""
+    """``first``: before the migration's first statement; what is in it existed before.
+
+    An index that is dropped and built anew (ALTER COLUMN TYPE) is the same one to everybody else: names count, too.
+    """
+    old_names = {r.qualified for r in first.relations.values()}
 
     def seen(oid: int) -> Seen | None:
         return before.relations.get(oid) or after.relations.get(oid)
@@ -52,12 +56,13 @@ def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: 
         relation = seen(oid)
         if relation is not None:
             held.setdefault(relation.qualified, set()).add(mode)
+    locks: dict[str, RelationLock] = {}
+    for oid, mode in sorted(found.locks.items(), key=lambda item: STRENGTH[item[1]]):
+        if (relation := seen(oid)) is not None:
+            name = relation.qualified
+            locks[name] = RelationLock(name, mode, oid in first.relations or name in old_names)
     return Measured(
-        locks=frozenset(
-            RelationLock(r.qualified, mode, oid in first.relations)
-            for oid, mode in found.locks.items()
-            if (r := seen(oid)) is not None
-        ),
+        locks=frozenset(locks.values()),
         held={name: frozenset(modes) for name, modes in held.items()},
         rewrites=names((o for o in found.rewrites if o in first.relations), "rm"),
         scans=names((o for o in found.scans if o in first.relations), "rm"),
