@@ -10,12 +10,12 @@ import psycopg
 
 from runbook.migration.apply import apply
 from runbook.migration.catalog import Catalog
-from runbook.migration.conflicts import STRENGTH
 from runbook.migration.effects import Effects, effects
 from runbook.migration.model import Statement
 from runbook.migration.statement import split
 from runbook.postgres import connect as connect_reader
 from runbook.postgres import read_catalog
+from runbook.rehearsal.measure import LOCKS, RELATIONS, Snapshot, done, snapshot
 from runbook.sql import quote_literal, split_qualified
 from tests.oracle.cases import Case, Seen
 
@@ -89,6 +89,10 @@ class Bench:
             self.reader = await connect_reader(self.dsn)
         return await read_catalog(self.reader)
 
+    def snapshot(self) -> Snapshot:
+        """Its relations and the locks of its connection, asked as a rehearsal asks."""
+        return snapshot(self.rows(RELATIONS), self.rows(LOCKS))
+
     def names(self) -> dict[tuple[str, str], str]:
         """What the oracle calls each relation, by its stored name: TOAST tables after their tables."""
         found: dict[tuple[str, str], str] = {}
@@ -147,11 +151,7 @@ def run(bench: Bench, case: Case, names: dict[tuple[str, str], str]) -> Seen:
     """What the server does when the statement runs in a transaction, rolled back afterwards."""
     connection = bench.connection
     oids = bench.oids(names)
-    files = (
-        "SELECT n.nspname, c.relname, pg_relation_filenode(c.oid), c.relkind FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('s', 's2') AND c.relkind IN ('r', 'm', 'i')"
-    )
-    before = {(r[0], r[1]): r[2] for r in bench.rows(files)}
+    before = bench.snapshot()
     if case.session:
         bench.execute(case.session)
     bench.execute("BEGIN")
@@ -164,17 +164,13 @@ def run(bench: Bench, case: Case, names: dict[tuple[str, str], str]) -> Seen:
                 connection.execute(case.test.encode())
         except psycopg.Error as error:
             return Seen(error=error.sqlstate)
-        locks: dict[str, str] = {}
-        held = bench.rows(
-            "SELECT l.relation, l.mode FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'"
+        did = done(before, bench.snapshot())
+        return Seen(
+            locks={oids[oid]: mode for oid, mode in did.locks.items() if oid in oids},
+            rewrites=frozenset(oids[oid] for oid in did.rewrites if oid in oids),
+            scans=frozenset(oids[oid] for oid in did.scans if oid in oids),
+            in_transaction=True,
         )
-        for oid, mode in held:
-            title = oids.get(oid)
-            if title is not None and (title not in locks or STRENGTH[mode] > STRENGTH[locks[title]]):
-                locks[title] = mode
-        after = {(r[0], r[1]): (r[2], r[3]) for r in bench.rows(files)}
-        rewritten = {k for k, (node, kind) in after.items() if kind != "i" and k in before and before[k] != node}
-        return Seen(locks=locks, rewrites=frozenset(names[k] for k in rewritten), in_transaction=True)
     finally:
         bench.execute("ROLLBACK")
         if case.session:
