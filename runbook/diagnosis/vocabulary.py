@@ -282,6 +282,21 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         ["SET lock_timeout = 0;", "CREATE INDEX CONCURRENTLY orders_email_key ON public.orders (email);"],
     ),
     ("failing", "earlier", "list", "statements of the same file that stand before it", []),
+    (
+        "failing",
+        "foretold",
+        "str",
+        "SQLSTATE that production's rows were found to bring about; empty: not asked, or none",
+        "",
+    ),
+    ("failing", "foretold_because", "str", "what the query of --probe-data found, or empty", ""),
+    (
+        "failing",
+        "offenders_sql",
+        "str",
+        "a query that finds the offending rows of the error, or of the first thing that depends on rows; or empty",
+        "SELECT id\nFROM public.orders\nWHERE total < 0\nLIMIT 5",
+    ),
     # -- the migration ----------------------------------------------------------------------------------------
     ("migration", "given", "bool", "files were given", True),
     ("migration", "runner", "str", "psql, prisma, flyway ...", "psql"),

@@ -10,6 +10,8 @@ from runbook.diagnosis.engine import Cause, Diagnosis, diagnose
 from runbook.diagnosis.facts import Fact, FactBook
 from runbook.diagnosis.questions import Asked, next_question
 from runbook.failure.report import ErrorReport
+from runbook.migration.data_checks import with_answers
+from runbook.migration.data_checks.answers import Answers
 from runbook.migration.model import Migration, Statement
 from runbook.migration.result import Forecast
 from runbook.playbook import Playbook
@@ -57,13 +59,16 @@ def conclude(
     seen: str | None,
     answers: tuple[Fact, ...],
     playbooks: Mapping[str, Playbook],
+    answered: Answers | None = None,
 ) -> Conclusion:
-    """Examine all eight steps and diagnose."""
+    """Examine all eight steps and diagnose. ``answered``: what rows said where --probe-data asked them."""
     case = prepare(
         Case(
             local=local, production=production, migration=migration, error=error, seen=seen, given=migration is not None
         )
     )
+    if answered and case.forecast is not None:
+        case = replace(case, forecast=with_answers(case.forecast, answered))
     steps = []
     for examine in _EXAMINERS:
         begun = time.perf_counter()

@@ -22,6 +22,7 @@ from runbook.session.state import State
 if TYPE_CHECKING:
     from runbook.failure.report import ErrorReport
     from runbook.migration.model import Migration
+    from runbook.migration.result import DataAnswer, Forecast
     from runbook.playbook import Playbook, PlaybookError, Rendered, SqlBlock
     from runbook.postgres.survey import Look
     from runbook.session.conclude import Conclusion
@@ -82,6 +83,7 @@ class Options:
     answers: tuple[tuple[str, str], ...] = ()
     connect_timeout_s: float = 5.0
     title: str = ""
+    probe_data: bool = False  # ask production's rows what only they decide, once the forecast says which query tells
 
 
 class LiveSession:
@@ -110,6 +112,8 @@ class LiveSession:
         self._interim = interim
         self._closed = False
         self._round = 0
+        self._forecast: Forecast | None = None
+        self._answered: dict[tuple[int, str], DataAnswer] = {}
         self._looking: asyncio.Task[None] | None = None
         self._background_tasks: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks only weakly
         self._conclude_lock = asyncio.Lock()
@@ -179,11 +183,24 @@ class LiveSession:
             if tasks:
                 await self._wait(tasks)
             await self._conclude()
+            await self._probe_data()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._append(ev.RoundFinished(self._round, round(time.monotonic() - begun, 3)))
+
+    async def _probe_data(self) -> None:
+        """Where that was asked for: the queries of the forecast, on the side that it is about, and a new conclusion."""
+        forecast = self._forecast
+        side = self._sides.get("production")
+        if not self._options.probe_data or forecast is None or side is None or side.key not in self._looks:
+            return
+        from runbook.postgres.data_probe import probe_data, questions
+
+        timeout = self._options.connect_timeout_s
+        self._answered.update(await probe_data(side.key, side.dsn, questions(forecast), connect_timeout_s=timeout))
+        await self._conclude()
 
     async def _wait(self, tasks: list[asyncio.Task[None]]) -> None:
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -247,7 +264,9 @@ class LiveSession:
                 seen=self._seen,
                 answers=tuple(a.fact for a in self.state.answers.values() if a.fact is not None),
                 playbooks=self.playbooks,
+                answered=dict(self._answered),
             )
+            self._forecast = conclusion.forecast
             self._record(conclusion)
 
     def _record(self, conclusion: Conclusion) -> None:

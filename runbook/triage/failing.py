@@ -10,7 +10,7 @@ from runbook.migration import ast
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.model import Statement
-from runbook.migration.result import StatementForecast
+from runbook.migration.result import DataCheck, StatementForecast
 from runbook.sql import quote_ident, quote_qualified, split_qualified
 from runbook.triage.case import Case, Facts
 from runbook.triage.migrator import find_migrators
@@ -85,7 +85,8 @@ def _first_forecast(case: Case) -> AtFault | None:
 def state(facts: Facts, case: Case) -> None:
     """State every ``failing.*`` fact."""
     fault = statement_at_fault(case)
-    names = sorted(GROUPS["failing"] - {"known"})
+    names = sorted(GROUPS["failing"] - {"known", "foretold", "foretold_because"})
+    _state_foretold(facts, fault)
     if fault is None:
         reason = "no statement of the migration is known to be at fault"
         facts.know("failing.known", False, reason)
@@ -100,6 +101,37 @@ def state(facts: Facts, case: Case) -> None:
             facts.know(f"failing.{name}", values[name], because)
         else:
             facts.unknown(f"failing.{name}", f"not known of {because}")
+
+
+def _state_foretold(facts: Facts, fault: AtFault | None) -> None:
+    """What the rows were found to bring about. Known in any case: where nobody asked, nothing was found."""
+    found = _offending(fault.forecast) if fault is not None and fault.forecast is not None else None
+    answer = found.answer if found is not None else None
+    if found is None or answer is None:
+        facts.know("failing.foretold", "", "no row was found that makes a statement fail")
+        facts.know("failing.foretold_because", "", "no row was found that makes a statement fail")
+        return
+    because = f"{found.because}: {answer.because}"
+    facts.know("failing.foretold", answer.sqlstate or found.sqlstate, because)
+    facts.know("failing.foretold_because", because, because)
+
+
+def _offending(forecast: StatementForecast) -> DataCheck | None:
+    """The check whose query found rows that make the statement fail for certain."""
+    return next(
+        (c for c in forecast.depends_on_data if c.certain and c.answer is not None and c.answer.verdict == "fails"),
+        None,
+    )
+
+
+def _offenders_sql(case: Case, forecast: StatementForecast | None) -> str:
+    """The query for the error that is at hand; else the one that found something; else the first."""
+    checks = [c for c in (forecast.depends_on_data if forecast is not None else ()) if c.sql is not None]
+    state = case.error.sqlstate if case.error is not None else None
+    if state is not None:
+        checks = [c for c in checks if c.sqlstate == state]
+    first = (_offending(forecast) if forecast is not None else None) or next(iter(checks), None)
+    return (first.sql or "") if first is not None and (state is None or first.sqlstate == state) else ""
 
 
 def _values(case: Case, fault: AtFault) -> dict[str, Any]:
@@ -128,6 +160,7 @@ def _values(case: Case, fault: AtFault) -> dict[str, Any]:
         "is_ddl": parts.ddl,
         "in_transaction": statement.in_transaction,
         "earlier": [s.sql for s in _earlier(case, statement)],
+        "offenders_sql": _offenders_sql(case, forecast),
     }
     relation = parts.relation or _only_locked(case, forecast)
     if relation is not None:
