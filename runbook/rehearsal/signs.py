@@ -118,7 +118,10 @@ def refusal(stand: Sequence[Sign], here: ServerFacts) -> str:
 def _same(here: ServerFacts, known: Production) -> list[Sign]:
     """Whether it is the production server, by its identity or by its address."""
     there = known.facts
-    if here.port == known.port and here.database == known.database and _same_host(here, known):
+    other_socket = (  # sockets have no address: two servers of one machine may listen on the same port's socket
+        here.host is None and known.host is None and there is not None and there.started_at != here.started_at
+    )
+    if here.port == known.port and here.database == known.database and _same_host(here, known) and not other_socket:
         return [Sign("named_production", f"it is what is configured as {known.name}", False)]
     if there is None:
         return []
@@ -150,7 +153,7 @@ def _not_a_laptop(here: ServerFacts) -> list[Sign]:
     if not is_local(here.host, here.host_address):
         found.append(Sign("remote", f"{here.host} is not this machine"))
     for value, what in ((here.host, "host"), (here.database, "database"), (here.role, "role")):
-        if value and _PRODUCTION_WORD.search(value):
+        if value and is_production_name(value):
             found.append(Sign("production_name", f"its {what} is called {value}"))
     if here.providers:
         found.append(Sign("provider", f"it shows signs of a managed provider ({', '.join(here.providers)})"))
@@ -174,6 +177,11 @@ def _not_a_laptop(here: ServerFacts) -> list[Sign]:
     if len(here.clients) > MOST_IDLE_CLIENTS:
         found.append(Sign("many_clients", f"{len(here.clients)} other clients are connected"))
     return found
+
+
+def is_production_name(name: str) -> bool:
+    """Whether a side, database, host or role of this name is probably production's."""
+    return _PRODUCTION_WORD.search(name) is not None
 
 
 def is_local(host: str | None, address: str | None) -> bool:
