@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runbook import rows_text
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.model import Migration
 from runbook.migration.result import FileForecast, Forecast, Severity, StatementForecast
@@ -47,6 +48,7 @@ def _text(forecast: Forecast) -> Iterator[str]:
             yield f"{clean(file.path)}:{statement.line}: {_word(statement.severity)} {shorten(statement.sql, 90)}"
             if statement.severity != "ok":
                 yield from (f"    {line}" for line in _details(statement))
+            yield from (f"    {line}" for line in rows_text.lines(statement))
     yield _summary(forecast)
 
 
@@ -59,9 +61,10 @@ def _markdown(forecast: Forecast) -> Iterator[str]:
         yield "| line | statement | locks | held | |\n|---:|---|---|---|---|"
         for s in file.statements:
             yield f"| {s.line} | {code(shorten(s.sql, 60))} | {escape(_locks(s))} | {_held(s)} | {_word(s.severity)} |"
-        for s in (s for s in file.statements if s.severity in ("warning", "danger")):
+        for s in (s for s in file.statements if s.severity in ("warning", "danger") or rows_text.open_checks(s)):
             yield f"\n### Line {s.line}: {escape(shorten(s.sql, 70))}\n"
             yield from (f"- {escape(h.because)}" for h in s.hazards)
+            yield from rows_text.markdown(s)
             for sql in _safe(s):
                 yield "\n" + block(sql, "sql")
 

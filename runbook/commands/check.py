@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exit with 1 from this severity on.",
 )
+@click.option(
+    "--probe-data",
+    is_flag=True,
+    help="Ask the server's rows what only they decide: bounded, read-only queries, each looked at by EXPLAIN first.",
+)
 def check(
     paths: tuple[str, ...],
     production: str | None,
@@ -37,6 +42,7 @@ def check(
     runner: str | None,
     format_: str,
     fail_on: str,
+    probe_data: bool,
 ) -> int:
     """Forecast migrations without running them; the sides are optional."""
     from runbook.check import ORDER, render, worst
@@ -47,12 +53,28 @@ def check(
     side = config.production if production else (config.local if local else None)
     if side is not None and pg_version is not None:
         raise Failed("--pg-version is for when no server is asked: leave out the server or the version.")
+    if side is None and probe_data:
+        raise Failed("--probe-data asks a server's rows: give --production or --local.")
     if side is None:
         found = forecast(migration, Catalog.assumed((pg_version or 18) * 10000))
     else:
         found = _forecast_on(side, migration)
+        if probe_data:
+            found = _asked(side, found)
     click.echo(render(found, migration, format_), nl=False)
     return EXIT_WRONG if fail_on != "never" and ORDER.index(worst(found)) >= ORDER.index(fail_on) else EXIT_OK
+
+
+def _asked(side: SideConfig, found: Forecast) -> Forecast:
+    """The forecast with what the side's rows answered; progress goes to stderr."""
+    import asyncio
+
+    from runbook.migration.data_checks import with_answers
+    from runbook.postgres.data_probe import probe_data, questions
+
+    wanted = questions(found)
+    click.echo(f"runbook: asking {side.name} {len(wanted)} questions about its rows", err=True)
+    return with_answers(found, asyncio.run(probe_data(side.key, side.dsn, wanted)))  # type: ignore[arg-type]
 
 
 def _forecast_on(side: SideConfig, migration: Migration) -> Forecast:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 @side_options
 @click.option("--json", "as_json", is_flag=True, help="No screen: the diagnosis as JSON on stdout.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="No screen: the diagnosis as Markdown on stdout.")
+@click.option(
+    "--probe-data",
+    is_flag=True,
+    help="Ask production's rows what only they decide: bounded, read-only queries, each looked at by EXPLAIN first.",
+)
 def triage(as_json: bool, as_markdown: bool, no_record: bool, **given: Any) -> int:
     """Look at both servers, the migration and the error; name the cause (this is the default command)."""
     if as_json and as_markdown:
@@ -79,6 +84,7 @@ def _session_options(config: Config, given: dict[str, Any]) -> Options:
         seen=given.get("seen"),
         answers=_answers(given.get("answer") or ()),
         connect_timeout_s=config.connect_timeout_s,
+        probe_data=bool(given.get("probe_data")),
     )
 
 
