@@ -58,7 +58,11 @@ class Bench:
         return None
 
 
-@pytest.fixture(scope="module", params=sorted({min(support.majors()), 15, max(support.majors())} & {*support.majors()}), ids=lambda m: f"pg{m}")
+@pytest.fixture(
+    scope="module",
+    params=sorted({min(support.majors()), 15, max(support.majors())} & {*support.majors()}),
+    ids=lambda m: f"pg{m}",
+)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     database = support.create_database(request.param)
     database.execute(f"ALTER DATABASE {database.name} SET search_path = s")
