@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from runbook.commands.common import EXIT_OK, Failed, config_from, load_playbooks
+from runbook.commands.common import EXIT_OK, Failed, config_from
+from runbook.commands.lab import session_on
 from runbook.commands.running import case_choices, exit_code, until_done
+
+if TYPE_CHECKING:
+    from runbook.lab.scenario import Scenario
 
 
 @click.command()
 @click.argument("scenario", required=False)
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios.")
+@click.option("--seed", default=0, show_default=True, help="Draws names, versions and tool; 0 is as written.")
 @click.option("--json", "as_json", is_flag=True, help="No screen: the diagnosis of the scenario as JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="No screen: the same as Markdown.")
 @click.option("--no-record", is_flag=True, help="Keep no journal of this session.")
-def demo(scenario: str | None, list_only: bool, as_json: bool, as_markdown: bool, no_record: bool) -> int:
+def demo(scenario: str | None, list_only: bool, seed: int, as_json: bool, as_markdown: bool, no_record: bool) -> int:
     """Two embedded servers with a real fault, and the app on them."""
     from runbook.lab import list_scenarios
 
@@ -34,32 +38,23 @@ def demo(scenario: str | None, list_only: bool, as_json: bool, as_markdown: bool
     headless = "json" if as_json else ("markdown" if as_markdown else None)
     if headless is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failed("there is no terminal to open the app on: use --json or --markdown.")
-    return _run_demo(known[chosen], headless, no_record)
+    from runbook.lab.variation import vary
+
+    return _run_demo(vary(known[chosen], seed), headless, no_record)
 
 
-def _run_demo(scenario: Any, headless: str | None, no_record: bool) -> int:
+def _run_demo(scenario: Scenario, headless: str | None, no_record: bool) -> int:
     import asyncio
 
     from runbook.lab import running
-    from runbook.session.live import LiveSession, Options, SideChoice
 
     config = config_from({})
     folder = None if no_record else config.sessions_folder
 
     async def run() -> int:
         click.echo(f"starting two PostgreSQL servers: {scenario.title}", err=True)
-        async with running(scenario) as lab:
-            options = Options(
-                sides=(
-                    SideChoice("local", lab.local_dsn, "local", source="demo"),
-                    SideChoice("production", lab.production_dsn, "production", source="demo"),
-                ),
-                migration=tuple(Path(p) for p in lab.migration_paths),
-                error_text=lab.error_text,
-                seen=lab.seen,
-                title=f"demo {scenario.id}",
-            )
-            session = LiveSession(options, lambda: load_playbooks(config), folder=folder, interim=headless is None)
+        async with running(scenario) as now:
+            session = session_on(now, config, folder=folder, title=f"demo {scenario.id}", interim=headless is None)
             if headless is not None:
                 await until_done(session)
                 from runbook.transcript import render

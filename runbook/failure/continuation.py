@@ -143,7 +143,7 @@ def _folded(draft: Draft, following: Sequence[str]) -> int:
         return 0
     text = draft.message
     for count, line in enumerate(following[:3], 1):
-        if not line.strip() or _field().match(line) or _CARET.match(line):
+        if not line.strip() or any(p.match(line) for p in (_field(), _CARET, _STACK, _KEY)):
             break
         text = f"{text} {line.strip()}"
         if (known := classify(text)) is not None:

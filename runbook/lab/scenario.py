@@ -56,6 +56,8 @@ class Scenario:
     """The tool as written: one of ``runbook.lab.tools.TOOLS``."""
     runners: tuple[str, ...] = ()
     """The tools that a seed may draw instead."""
+    local_runner: str | None = None
+    """What runs it on local, where that is another tool."""
     kind: Kind = "fault"
     """outside: something is wrong that the catalogue does not have; ``expected`` is None then."""
     beside: tuple[str, ...] = ()
@@ -232,8 +234,12 @@ class Stage:
 
     async def migrate(self, side: Side) -> Outcome:
         """Run the migration with its tool and say how it ended."""
-        dsn = self.dsn("local") if side == "local" else self.production_dsn
-        return await self.tool.run(dsn, self.folder, self.files)
+        from runbook.lab.tools import TOOLS
+
+        if side == "production":
+            return await self.tool.run(self.production_dsn, self.folder, self.files)
+        tool = TOOLS[self.scenario.local_runner or self.scenario.runner]
+        return await tool.run(self.dsn("local"), self.folder, self.files)
 
     @property
     def tool(self) -> Tool:
@@ -263,6 +269,56 @@ class Stage:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in self._connections:
             await connection.close()
+
+
+Doing = Callable[[Stage], Awaitable[None]]
+
+
+def on_production(sql: str, role: str | None = None) -> Doing:
+    """Run SQL on production as ``role`` (the deployer): most faults are no more than this."""
+
+    async def run(stage: Stage) -> None:
+        await stage.execute("production", sql, role)
+
+    return run
+
+
+def on_local(sql: str) -> Doing:
+    """Run SQL on local as the developer."""
+
+    async def run(stage: Stage) -> None:
+        await stage.execute("local", sql)
+
+    return run
+
+
+def on_both(sql: str) -> Doing:
+    """Run SQL on both sides, as the one who runs migrations there."""
+    return lambda stage: stage.both(sql)
+
+
+def rewritten(sql: str) -> Doing:
+    """Give the migration other SQL."""
+
+    async def run(stage: Stage) -> None:
+        stage.rewrite(sql)
+
+    return run
+
+
+def as_superuser(sql: str) -> Doing:
+    """Run SQL on production as its superuser."""
+    return on_production(sql, "postgres")
+
+
+def both(*doings: Doing) -> Doing:
+    """One thing after the other."""
+
+    async def run(stage: Stage) -> None:
+        for doing in doings:
+            await doing(stage)
+
+    return run
 
 
 ROLES = f"""
@@ -407,7 +463,8 @@ def list_scenarios() -> tuple[Scenario, ...]:
 
     names = [found.name for found in pkgutil.iter_modules(scenarios.__path__) if not found.name.startswith("_")]
     modules = [importlib.import_module(f"{scenarios.__name__}.{name}") for name in names]
-    found = {module.SCENARIO.id: module.SCENARIO for module in modules}
+    every = [s for module in modules for s in getattr(module, "SCENARIOS", None) or (module.SCENARIO,)]
+    found = {scenario.id: scenario for scenario in every}
     first = [found.pop(name) for name in scenarios.FIRST]
     return (*first, *(found[name] for name in sorted(found)))
 

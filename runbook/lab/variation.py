@@ -57,6 +57,14 @@ def _numbered(world: World, path: str) -> tuple[int, str]:
     return int(number) % 10_000, world.text(slug)
 
 
+def also(scenario: Scenario) -> tuple[str, ...]:
+    """Causes that are true beside the expected one: the scenario's, and what its tool leaves after a failed run."""
+    from runbook.lab.tools import TOOLS
+
+    left = TOOLS[scenario.runner].leaves if scenario.attempt and scenario.sqlstate else ()
+    return (*scenario.beside, *left)
+
+
 def looks(scenario: Scenario) -> Mapping[str, str]:
     """What was drawn, for a table: versions, tool, database."""
     return {

@@ -1,4 +1,4 @@
-"""One module per scenario, each with one ``SCENARIO``."""
+"""Scenarios: a module for each that needs some code (``SCENARIO``), a module a family for the rest (``SCENARIOS``)."""
 
 FIRST = (
     "lock-queue",

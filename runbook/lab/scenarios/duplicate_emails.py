@@ -24,7 +24,6 @@ SCENARIO = Scenario(
     story="prisma migrate deploy failed on production and passed everywhere else.",
     seen="failed",
     expected="unique-violation-existing-duplicates",
-    beside=("dirty-migration-state",),
     runner="prisma",
     runners=ONE_FILE,
     migration={

@@ -12,10 +12,20 @@ async def first_attempt_cancelled(stage: Stage) -> None:
     import psycopg
 
     await stage.hold("web-checkout", "web", "BEGIN", "UPDATE orders SET status = 'paid' WHERE id = 1")
-    async with await stage.connect("production", "deploy", "deploy") as connection:
-        await connection.execute("SET statement_timeout = '200ms'")
-        with contextlib.suppress(psycopg.errors.QueryCanceled):
-            await connection.execute(stage.text(BUILD).encode())
+
+    async def build() -> None:
+        async with await stage.connect("production", "deploy", "deploy") as connection:
+            with contextlib.suppress(psycopg.errors.QueryCanceled):
+                await connection.execute(stage.text(BUILD).encode())
+
+    building = stage.background(build())
+    await stage.until("SELECT 1 FROM pg_stat_activity WHERE application_name = 'deploy' AND wait_event_type = 'Lock'")
+    await stage.execute(
+        "production",
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'deploy'",
+        "postgres",
+    )
+    await building
     await stage.leave("web-checkout")
 
 

@@ -32,6 +32,8 @@ class Tool:
     """SQL that makes the tool's own table as it is before the scenario begins."""
     recover: str = ""
     """SQL for what its documentation asks after a failed run, once the fault is repaired."""
+    leaves: tuple[str, ...] = ()
+    """Causes that are true after a failed run, because of what the tool wrote down."""
     before: str = ""
     """What stands in a file before the SQL of a migration."""
     after: str = ""

@@ -59,5 +59,6 @@ GOLANG_MIGRATE = Tool(
     _run,
     lambda number, slug: f"migrations/{number:06}_{slug}.up.sql",
     HISTORY,
+    leaves=("dirty-migration-state",),
     recover="UPDATE schema_migrations SET version = version - 1, dirty = false WHERE dirty",
 )

@@ -301,10 +301,18 @@ def _dated(folder: str) -> Callable[[int, str], str]:
     return lambda number, slug: f"{folder}/20250305{number % 1_000_000:06}_{slug}.sql"
 
 
-def _tool(name: str, program: str, printed: Print, layout: Callable[[int, str], str] = _numbered, **more: str) -> Tool:
+def _tool(
+    name: str,
+    program: str,
+    printed: Print,
+    layout: Callable[[int, str], str] = _numbered,
+    *,
+    before: str = "",
+    after: str = "",
+) -> Tool:
     """A tool that keeps no history table here: the scenario's own migration is the only one it is asked for."""
     whole = name in ("drizzle", "dbmate", "sqlx", "node-pg-migrate", "ecto")
-    return Tool(name, partial(_run, program=program, printed=printed, whole=whole), layout, **more)
+    return Tool(name, partial(_run, program=program, printed=printed, whole=whole), layout, before=before, after=after)
 
 
 PRINTED: tuple[Tool, ...] = (

@@ -89,5 +89,6 @@ PRISMA = Tool(
     _run,
     lambda number, slug: f"prisma/migrations/20250305{number % 1_000_000:06}_{slug}/migration.sql",
     HISTORY,
+    leaves=("dirty-migration-state",),
     recover="UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL",
 )
