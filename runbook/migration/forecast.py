@@ -38,7 +38,7 @@ from runbook.migration.severity import severity
 from runbook.migration.timing import DEFAULT, Throughput, amounts, seconds_of
 from runbook.sql import quote_qualified
 
-__all__ = ["HeldLock", "Throughput", "forecast"]
+__all__ = ["HeldLock", "Throughput", "forecast", "forecast_and_follow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,29 @@ def forecast(
     place of the defaults. With an assumed catalog tables are taken to be large and busy, and every basis says so.
     Files that undo a migration (``is_down``) are left out.
     """
+    return forecast_and_follow(migration, catalog, activity=activity, measured=measured)[0]
+
+
+def forecast_and_follow(
+    migration: Migration,
+    catalog: Catalog,
+    *,
+    activity: Sequence[HeldLock] = (),
+    measured: Throughput | None = None,
+) -> tuple[Forecast, Catalog]:
+    """``forecast``, and the catalog as the migration would leave it: the one that the next migration finds."""
     walk = _Walk(catalog, migration.runner, activity, measured or DEFAULT)
     with _without_collector():
         files = tuple(walk.file(f) for f in migration.files if not f.is_down)
+        walk.end()
     found = [s.severity for f in files for s in f.statements]
-    return Forecast(
+    told = Forecast(
         server_version_num=catalog.server_version_num,
         basis=catalog.basis,
         files=files,
         summary=Summary(found.count("danger"), found.count("warning"), found.count("notice")),
     )
+    return told, walk.catalog
 
 
 @contextmanager
@@ -157,6 +170,10 @@ class _Walk:
         if file.transaction_mode != "all_files":
             self._end(keep=True)
         return FileForecast(file.path, self.runner, file.transaction_mode, told)
+
+    def end(self) -> None:
+        """Nothing follows: what is open is committed."""
+        self._end(keep=True)
 
     def statement(self, statement: Statement, file: MigrationFile) -> StatementForecast:
         inside = statement.in_transaction and statement.kind not in ("BEGIN", "START TRANSACTION")

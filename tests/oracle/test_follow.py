@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
 from runbook.lab.servers import start_server
 from runbook.migration.apply import apply
-from runbook.migration.catalog import Catalog, Relation
 from tests import support
 from tests.oracle.agreement import bench_on
 from tests.oracle.cases import Case, load
 from tests.oracle.measure import Bench, statement_of
+from tests.oracle.shape import differences
 
 FAMILIES = (
     "shop",
@@ -53,33 +52,6 @@ def bench() -> Iterator[Bench]:
         made.close()
 
 
-def shape(catalog: Catalog) -> dict[tuple[str, str], dict[str, Any]]:
-    """What following has to get right, by relation."""
-    return {r.key: _shape(r, catalog) for r in catalog.relations.values()}
-
-
-def _shape(r: Relation, catalog: Catalog) -> dict[str, Any]:
-    if r.kind in ("i", "I"):
-        return {"index of": r.of}
-    stored = r.kind in ("r", "p", "f")
-    return {
-        "kind": r.kind,
-        "columns": {(c.name, c.type, c.typmod, c.not_null, c.identity, c.generated) for c in r.columns if stored},
-        "constraints": {
-            (c.name, c.kind, frozenset(c.columns), c.validated, c.references, c.referenced_columns, c.index)
-            for c in r.constraints
-            if c.kind != "n"
-        },
-        "indexes": {(i.name, i.columns, i.unique, i.primary, i.included, i.has_predicate, i.parent) for i in r.indexes},
-        "parents": r.parents,
-        "children": set(r.children),
-        "partition": (r.is_partition, r.default_partition),
-        "owner": (r.owner, r.owned_by),
-        "triggers": {(t.name, t.enabled) for t in r.triggers},
-        "reads": set(catalog.reads.get(r.key, ())) if r.kind in ("v", "m") else set(),
-    }
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_followed_catalog_is_the_servers(bench: Bench, family: str) -> None:
     fixtures, cases = load()
@@ -104,13 +76,7 @@ def _difference(bench: Bench, case: Case, fixtures: dict[str, str]) -> str:
         bench.execute(case.test)
     except psycopg.Error:
         return ""
-    server, ours = shape(bench.catalog()), shape(apply(before, statement))
-    parts = [f"missing {k}" for k in server.keys() - ours.keys()] + [f"extra {k}" for k in ours.keys() - server.keys()]
-    for key in server.keys() & ours.keys():
-        for name, value in server[key].items():
-            if ours[key].get(name) != value:
-                parts.append(f"{key[1]} {name}: server {value}, followed {ours[key].get(name)}")
-    return "; ".join(parts)
+    return "; ".join(differences(bench.catalog(), apply(before, statement)))
 
 
 def test_every_known_difference_is_a_case() -> None:
