@@ -1,0 +1,108 @@
+"""Replay whole migration histories: ``python -m tests.oracle.history [PATH...] [--runner NAME] [--major N]... [--json FILE]``.
+
+A PATH is a folder of migrations or a bundle of ``tests/oracle/histories`` (all of those where none is named). Prints the
+agreement of forecast and server per history and major, and every disagreement. ``--alarms`` tells instead which files
+alarm with small idle tables, and with large busy ones; ``--report`` writes benchmarks/histories.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from runbook.lab.servers import available_majors, start_server
+from tests.oracle.history_bundle import History, bundles, read
+from tests.oracle.history_replay import BASES, Replayed, judgements, replay
+from tests.oracle.history_tally import known, tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path", nargs="*", type=Path)
+    parser.add_argument("--runner")
+    parser.add_argument("--major", type=int, action="append")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--alarms", action="store_true")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--quiet", action="store_true", help="only the tables and what is not known")
+    options = parser.parse_args()
+    histories = [read(path, options.runner) for path in options.path or bundles()]
+    if options.alarms:
+        from tests.oracle.history_alarms import print_alarms
+
+        print_alarms(histories)
+        return 0
+    replayed = []
+    for major in options.major or sorted(available_majors()):
+        for history in histories:
+            one = on_major(history, major)
+            replayed.append(one)
+            show(one, quiet=options.quiet)
+    if options.json:
+        options.json.write_text(json.dumps([as_json(r) for r in replayed], indent=1))
+    if options.report:
+        from tests.oracle.history_report import write_report
+
+        write_report(replayed, histories)
+    return 1 if any(not known(r, ran, d) for r in replayed for ran, j in judgements(r, "server") for d in j.differ) else 0
+
+
+def on_major(history: History, major: int) -> Replayed:
+    with start_server(major) as server:
+        return replay(history, server)
+
+
+def show(one: Replayed, *, quiet: bool) -> None:
+    began = time.monotonic()
+    major = one.server_version_num // 10000
+    print(f"{one.history.name} on PostgreSQL {major}: {len(one.history.files)} files, {one.history.statements} statements")
+    for basis in BASES:
+        print(f"  {basis:8} {tally(one, basis)}")
+    for basis in BASES:
+        for ran, judged in judgements(one, basis):
+            if judged.opaque and basis == "server" and not quiet:
+                print(f"  opaque {ran.file}:{ran.line} {ran.kind}: {judged.opaque}")
+            for d in judged.differ:
+                reason = known(one, ran, d)
+                if not (quiet and reason):
+                    print(f"  {basis} {ran.file}:{ran.line} {d.facet}: told {d.forecast}; {d.measured}"
+                          f" | {' '.join(ran.sql.split())[:100]}" + (f" (known: {reason})" if reason else ""))  # fmt: skip
+    if not quiet:
+        for skipped in one.not_run:
+            print(f"  not run {skipped.file}:{skipped.line} {skipped.kind}: {skipped.because}")
+    for path, why in one.failed:
+        print(f"  failed {path}: {why}")
+    for path, what in one.drift:
+        print(f"  drift after {path}: {what}")
+    sys.stdout.flush()
+    del began
+
+
+def as_json(one: Replayed) -> dict[str, object]:
+    return {
+        "history": one.history.name,
+        "server_version_num": one.server_version_num,
+        "files": len(one.history.files),
+        "agreement": {basis: vars(tally(one, basis)) for basis in BASES},
+        "disagreements": [
+            {"basis": basis, "file": ran.file, "line": ran.line, "sql": ran.sql, **_fields(d)}
+            for basis in BASES
+            for ran, judged in judgements(one, basis)
+            for d in judged.differ
+        ],
+        "failed": [list(f) for f in one.failed],
+        "drift": [list(d) for d in one.drift],
+    }
+
+
+def _fields(d: object) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(d)  # type: ignore[call-overload, no-any-return]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
