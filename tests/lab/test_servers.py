@@ -74,7 +74,8 @@ def test_a_standby_follows_its_primary() -> None:
 
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit it ignored
 from runbook.lab.servers import start_servers
 for server in start_servers(16, 18):
     print(server.pid, server.folder, flush=True)
