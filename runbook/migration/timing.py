@@ -54,6 +54,7 @@ DEFAULT = Throughput()
 ASSUMED_ROWS = 20_000_000
 ASSUMED_BYTES = 4 * 1024 * MEGABYTE
 _BYTES_PER_ROW = 100
+_DECISIVE = 0.2  # the share of the seconds from which on a rate is named as what they rest on
 _SECOND_SCAN = 2.0  # CREATE INDEX CONCURRENTLY reads the table twice
 _WRITE_PER_INDEX = 0.5  # of the cost of a row, for each index that the row must be put into as well
 _EXTERNAL_SORT = 1.6  # an index larger than maintenance_work_mem is sorted on disk
@@ -80,17 +81,18 @@ def seconds_of(effects: Effects, catalog: Catalog, throughput: Throughput = DEFA
     """How long the statement runs once it has its locks."""
     low = likely = high = 0.0
     told: list[str] = []
-    kinds: set[AmountKind] = set()
+    parts: dict[AmountKind, float] = {}
     for amount, words in _amounts(effects, catalog):
         rate: Rate = getattr(throughput, amount.kind)
         low += amount.amount / rate.fast
         likely += amount.amount / rate.likely
         high += amount.amount / rate.slow
         told.append(words)
-        kinds.add(amount.kind)
+        parts[amount.kind] = parts.get(amount.kind, 0.0) + amount.amount / rate.likely
     if not told:
         return INSTANT
-    basis = f"{throughput.basis_of(kinds)}: {'; '.join(told[:3])}" + ("; ..." if len(told) > 3 else "")
+    decisive = {kind for kind, part in parts.items() if part >= _DECISIVE * likely}
+    basis = f"{throughput.basis_of(decisive)}: {'; '.join(told[:3])}" + ("; ..." if len(told) > 3 else "")
     return Seconds(_rounded(low + INSTANT.low), _rounded(likely + INSTANT.likely), _rounded(high + INSTANT.high), basis)
 
 

@@ -35,7 +35,6 @@ from runbook.text import clean, clean_line
 
 APPLICATION_NAME = "runbook rehearsal"
 LEAVE_S = 5.0  # how long stopping a query and rolling back may take before the connection is just closed
-CLIENT_GONE_MS = 1000  # a server from 14 on looks this often whether its client is still there
 
 # Who it is: the same question to production (under guard) and to the local side.
 _IDENTITY = """
@@ -72,6 +71,12 @@ SELECT s.schemaname::pg_catalog.text, s.sequencename::pg_catalog.text, s.last_va
 _DEFERRED = """
 SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.conname)
   FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace WHERE c.condeferred"""
+
+_WATCHDOGS = {"idle_in_transaction_session_timeout": 60_000, "client_connection_check_interval": 1000}
+"""Milliseconds after which the server gives up on a client that is silent, or gone (the latter from 14 on)."""
+_TIMEOUTS = """
+SELECT s.name, s.setting::pg_catalog.int8 FROM pg_catalog.pg_settings s
+ WHERE s.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'client_connection_check_interval')"""
 
 
 class RehearsalRefused(Exception):
@@ -262,10 +267,10 @@ class RehearsalConnection:
             "default_transaction_read_only": "on",
             "lock_timeout": str(self._lock_ms),
             "statement_timeout": str(self._left_ms),
-            "idle_in_transaction_session_timeout": str(60_000),
+            **{name: str(value) for name, value in _WATCHDOGS.items()},
         }
-        if self.server_version_num >= 140000:
-            settings["client_connection_check_interval"] = str(CLIENT_GONE_MS)
+        if self.server_version_num < 140000:
+            del settings["client_connection_check_interval"]
         for name, value in settings.items():
             await self._live.execute(f"SET {name} = {quote_literal(value)}".encode())
 
@@ -371,11 +376,7 @@ class RehearsalConnection:
         """Our timeouts over the file's: (its statement_timeout, its lock_timeout) in ms where those are shorter."""
         local = "true" if self.in_transaction else "false"
         limits = {"statement_timeout": self._left_ms, "lock_timeout": self._lock_ms}
-        told = await self.rows(
-            "SELECT s.name, s.setting::pg_catalog.int8 FROM pg_catalog.pg_settings s"
-            " WHERE s.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')"
-        )
-        found = dict(told)
+        found = dict(await self.rows(_TIMEOUTS))
         own: dict[str, int | None] = {}
         for name, limit in limits.items():
             shorter = 0 < found[name] < limit and found[name] != self._armed.get(name)
@@ -383,9 +384,9 @@ class RehearsalConnection:
             if not shorter:
                 self._armed[name] = limit
                 await self.rows(f"SELECT pg_catalog.set_config('{name}', '{limit}', {local})")
-        if not found["idle_in_transaction_session_timeout"]:
-            name = "idle_in_transaction_session_timeout"
-            await self.rows(f"SELECT pg_catalog.set_config('{name}', '60000', {local})")
+        for name, value in _WATCHDOGS.items():
+            if found.get(name) == 0:
+                await self.rows(f"SELECT pg_catalog.set_config('{name}', '{value}', {local})")
         return own["statement_timeout"], own["lock_timeout"]
 
     async def refuses(self, sql: str) -> ServerError | None:

@@ -118,15 +118,15 @@ def refusal(stand: Sequence[Sign], here: ServerFacts) -> str:
 def _same(here: ServerFacts, known: Production) -> list[Sign]:
     """Whether it is the production server, by its identity or by its address."""
     there = known.facts
+    if there is not None and here.started_at == there.started_at:
+        return [Sign("same_server", f"it is the server of {known.name} (started at {here.started_at})", False)]
     other_socket = (  # sockets have no address: two servers of one machine may listen on the same port's socket
-        here.host is None and known.host is None and there is not None and there.started_at != here.started_at
+        here.host is None and known.host is None and there is not None
     )
-    if here.port == known.port and here.database == known.database and _same_host(here, known) and not other_socket:
-        return [Sign("named_production", f"it is what is configured as {known.name}", False)]
+    if here.port == known.port and _same_host(here, known) and not other_socket:
+        return [Sign("named_production", f"it is the server that is configured as {known.name}", False)]
     if there is None:
         return []
-    if here.started_at == there.started_at:
-        return [Sign("same_server", f"it is the server of {known.name} (started at {here.started_at})", False)]
     if here.system_identifier is not None and here.system_identifier == there.system_identifier:
         because = f"it has the system identifier of {known.name} ({here.system_identifier})"
         if here.in_recovery or there.in_recovery:

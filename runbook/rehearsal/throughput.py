@@ -51,8 +51,9 @@ def throughput(measured: Sequence[MeasuredRate]) -> Throughput | None:
 
 def in_words(rate: MeasuredRate) -> str:
     """``3.1 M rows/s``, ``210 MB/s``."""
+    per_second = float(f"{rate.per_second:.3g}")
     rows = rate.work in ("index_rows", "written_rows")
-    return f"{count(rate.per_second)} rows/s" if rows else f"{size(rate.per_second)}/s"
+    return f"{count(per_second)} rows/s" if rows else f"{size(per_second)}/s"
 
 
 def _main_kind(told: StatementForecast) -> AmountKind | None:
