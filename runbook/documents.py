@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from runbook.check.document import CheckDocument
 from runbook.migration.result import Forecast
 from runbook.playbook import Playbook, PlaybookError
 from runbook.session.events import CauseView, ReasonView
@@ -151,7 +152,7 @@ class TriageDocument(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-SCHEMAS: dict[str, type[Any]] = {"triage": TriageDocument, "forecast": Forecast, "check": Forecast}
+SCHEMAS: dict[str, type[Any]] = {"triage": TriageDocument, "forecast": Forecast, "check": CheckDocument}
 
 
 def schema(name: str) -> dict[str, Any]:

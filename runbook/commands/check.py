@@ -10,9 +10,14 @@ import click
 from runbook.commands.common import EXIT_NOTHING, EXIT_OK, EXIT_WRONG, Failed, config_from
 
 if TYPE_CHECKING:
+    from runbook.check.report import FailOn
     from runbook.config import SideConfig
     from runbook.migration.model import Migration
     from runbook.migration.result import Forecast
+
+# As in runbook.check.report, which --help must not import.
+FORMATS = ("text", "json", "sarif", "github", "gitlab", "markdown")
+FAIL_ON = ("danger", "warning", "notice", "never")
 
 
 @click.command()
@@ -21,10 +26,10 @@ if TYPE_CHECKING:
 @click.option("--local", metavar="DSN", help="Forecast on this server when there is no production to ask.")
 @click.option("--pg-version", type=click.IntRange(12, 18), help="The major to assume when no server is asked.")
 @click.option("--runner", metavar="NAME", help="The tool that runs the files, when they do not tell.")
-@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option(
     "--fail-on",
-    type=click.Choice(["danger", "warning", "notice", "never"]),
+    type=click.Choice(FAIL_ON),
     default="danger",
     show_default=True,
     help="Exit with 1 from this severity on.",
@@ -41,11 +46,12 @@ def check(
     pg_version: int | None,
     runner: str | None,
     format_: str,
-    fail_on: str,
+    fail_on: FailOn,
     probe_data: bool,
 ) -> int:
     """Forecast migrations without running them; the sides are optional."""
-    from runbook.check import ORDER, render, worst
+    from runbook.check.findings import findings
+    from runbook.check.report import Report, render, repository_root
     from runbook.migration import Catalog, forecast, load
 
     migration = load([Path(p) for p in paths], runner)
@@ -61,8 +67,9 @@ def check(
         found = _forecast_on(side, migration)
         if probe_data:
             found = _asked(side, found)
-    click.echo(render(found, migration, format_), nl=False)
-    return EXIT_WRONG if fail_on != "never" and ORDER.index(worst(found)) >= ORDER.index(fail_on) else EXIT_OK
+    report = Report(found, migration, findings(found, migration), fail_on, repository_root(Path.cwd()))
+    click.echo(render(report, format_), nl=False)
+    return EXIT_WRONG if report.gate.failed else EXIT_OK
 
 
 def _asked(side: SideConfig, found: Forecast) -> Forecast:
