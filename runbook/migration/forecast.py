@@ -23,6 +23,7 @@ from runbook.migration.effects import Effects, effects
 from runbook.migration.hazards import Context, added_labels, hazards, uses_label
 from runbook.migration.model import Migration, MigrationFile, Statement
 from runbook.migration.needs import needs
+from runbook.migration.refusals import refusal
 from runbook.migration.result import (
     Blocks,
     Fails,
@@ -236,6 +237,9 @@ class _Walk:
         return next((m for n in needs(statement, self.catalog) if (m := missing(n, self.catalog)) is not None), None)
 
     def _fails(self, statement: Statement, found: Effects, inside: bool, lacking: Missing | None) -> Fails | None:
+        if found.transaction == "forbidden" and inside and is_node(statement.node, "DoStmt"):
+            because = "a COMMIT or ROLLBACK in a DO block is refused inside a transaction block"
+            return Fails("2D000", because, certain=found.confidence == "exact")
         if found.transaction == "forbidden" and inside:
             because = f"{statement.kind} cannot run inside a transaction block"
             return Fails("25001", because, certain=True)
@@ -243,6 +247,9 @@ class _Walk:
         if label is not None:
             because = f"the enum value {label} was added in this transaction and cannot be used before it commits"
             return Fails("55P04", because, certain=True)
+        refused = _outside_transaction(statement, self.transaction, inside) or refusal(statement, self.catalog)
+        if refused is not None:
+            return replace(refused, certain=refused.certain and not self.unsure)
         if found.fails is not None and found.fails.certain:
             return replace(found.fails, certain=not self.unsure)
         if lacking is not None:
@@ -324,6 +331,26 @@ class _Walk:
             self.catalog = replace_keeping(
                 self.catalog, search_path=was.search_path, role=was.role, settings=was.settings, timezone=was.timezone
             )
+
+
+def _outside_transaction(statement: Statement, transaction: _Transaction | None, inside: bool) -> Fails | None:
+    """What makes sense in a transaction block only, and savepoints that are not there."""
+    node = statement.node
+    kind = enum_name(node, "kind") if is_node(node, "TransactionStmt") else ""
+    if not inside:
+        if kind in ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO") or is_node(
+            node, "LockStmt"
+        ):
+            return Fails("25P01", f"{statement.kind} can only be used in transaction blocks", certain=True)
+        if is_node(node, "DeclareCursorStmt") and not node.options & _HOLD:
+            return Fails("25P01", "a cursor without HOLD can only be used in transaction blocks", certain=True)
+    elif kind in ("TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO") and transaction is not None:
+        if node.savepoint_name not in {name for name, _ in transaction.savepoints}:
+            return Fails("3B001", f"savepoint {node.savepoint_name} does not exist", certain=True)
+    return None
+
+
+_HOLD = 0x0020  # CURSOR_OPT_HOLD, parsenodes.h
 
 
 def _certain(fails: Fails | None) -> bool:

@@ -150,6 +150,19 @@ async def test_an_enum_value_is_only_too_early_within_one_transaction(database: 
     assert together.failure.agrees is True
 
 
+async def test_what_wants_to_be_outside_a_transaction_fails_in_one_as_forecast(matrix_database: Database) -> None:
+    for sql, sqlstate in {
+        "DO $$ BEGIN COMMIT; END $$": "2D000",
+        "DISCARD ALL": "25001",
+        "VACUUM": "25001",
+        "CREATE INDEX CONCURRENTLY ON pg_class (relname)": "25001",
+    }.items():
+        done = await rehearse(parse(sql, "psql-1"), matrix_database.dsn())
+        (statement,) = done.rehearsal.statements
+        assert statement.error is not None, sql
+        assert (statement.error.sqlstate, statement.agrees) == (sqlstate, True), sql
+
+
 async def test_notices_of_the_server_are_kept(database: Database) -> None:
     found = await tried(database, "DROP TABLE IF EXISTS gone")
     assert [(n.severity, n.message) for n in found.statements[0].notices] == [

@@ -39,6 +39,8 @@ def do_block(scene: Scene, node: Any) -> None:
             continue
         if kind in _TRANSACTION:
             scene.forbid_transaction()
+            if conditional:
+                scene.doubt("parts of the block run only under a condition")
             continue
         inner = _parsed(kind, sql)
         if inner is None:

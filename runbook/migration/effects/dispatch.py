@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from runbook.migration.ast import is_node, node_name, options, unwrap
+from runbook.migration.ast import enum_name, is_node, node_name, options, unwrap
 from runbook.migration.catalog import Catalog, Schema
 from runbook.migration.effects import alter_table, blocks, create, drops, indexes, maintenance, objects, queries
 from runbook.migration.effects.result import Effects
@@ -70,6 +70,11 @@ def _without_node(statement: Statement) -> Effects:
 
 def _forbidden(scene: Scene, node: Any) -> None:
     scene.forbid_transaction()
+
+
+def _discard(scene: Scene, node: Any) -> None:
+    if enum_name(node, "target") == "DISCARD_ALL":
+        scene.forbid_transaction()
 
 
 def _create_tablespace(scene: Scene, node: Any) -> None:
@@ -182,12 +187,13 @@ _FINDERS: dict[str, Finder] = {
     "DropTableSpaceStmt": _forbidden,
     "AlterSystemStmt": _forbidden,
     "DropSubscriptionStmt": _forbidden,
+    "DiscardStmt": _discard,
 }
 
 # Statements that lock no user relation. Source: utility.c; each is seen in tests/oracle or takes no relation at all.
 _NO_RELATION = frozenset(
     {
-        "TransactionStmt", "VariableSetStmt", "VariableShowStmt", "DiscardStmt", "PrepareStmt",
+        "TransactionStmt", "VariableSetStmt", "VariableShowStmt", "PrepareStmt",
         "DeallocateStmt", "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt", "CheckPointStmt", "LoadStmt",
         "NotifyStmt", "ListenStmt", "UnlistenStmt", "ConstraintsSetStmt", "CompositeTypeStmt", "CreateEnumStmt",
         "CreateRangeStmt", "CreateDomainStmt", "DefineStmt", "CreateRoleStmt", "AlterRoleStmt",
