@@ -218,6 +218,28 @@ def test_the_users_own_playbooks_are_used_and_a_broken_one_is_named_and_harms_no
     assert runbook("playbooks", "check", str(folder), home=home).returncode == 2
 
 
+def test_a_new_playbook_passes_the_check_and_is_never_written_over(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    made = runbook("playbooks", "new", "our-etl", "--title", "The ETL: it holds", "--in", str(folder), home=home)
+    assert (made.returncode, made.stdout.strip()) == (0, str(folder / "our-etl.md")), made.stderr
+    checked = runbook("playbooks", "check", str(folder), home=home)
+    assert checked.returncode == 0, checked.stderr
+    (folder / "our-etl.md").write_text("mine")
+    again = runbook("playbooks", "new", "our-etl", "--in", str(folder), home=home)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    assert (folder / "our-etl.md").read_text() == "mine"
+    assert runbook("playbooks", "new", "../etc/x", "--in", str(folder), home=home).returncode == 2
+
+
+def test_every_fact_is_listed_with_its_meaning_and_every_cause_with_what_it_needs(home: Path) -> None:
+    facts = runbook("playbooks", "facts", "locks", home=home)
+    assert "locks.blocker" in facts.stdout
+    assert runbook("playbooks", "facts", "nonsense", home=home).returncode == 2
+    causes = runbook("causes", home=home).stdout
+    assert "fail; 40P01; seen in the error text" in causes
+
+
 def test_all_shipped_playbooks_pass_the_check(home: Path) -> None:
     done = runbook("playbooks", "check", home=home)
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -44,6 +46,48 @@ def playbooks_show(cause: str, folders: tuple[str, ...]) -> int:
     return EXIT_OK
 
 
+@playbooks.command("new")
+@click.argument("cause")
+@click.option("--title", default="", help="What an engineer reads first; without it, made from the id.")
+@click.option(
+    "--in", "folder", metavar="DIR", type=click.Path(path_type=Path), default=Path("playbooks"), show_default=True
+)
+def playbooks_new(cause: str, title: str, folder: Path) -> int:
+    """Begin a playbook of your own: a file that is complete and passes the check, to be filled with what you know."""
+    import yaml
+
+    if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", cause) is None:
+        raise Failed(f"a cause's id is lower-case words joined by hyphens, like nightly-etl-blocks; not {cause!r}.")
+    path = folder / f"{cause}.md"
+    if path.exists():
+        raise Failed(f"{path} exists already; nothing was written.")
+    text = (Path(__file__).parent.parent / "new_playbook.md").read_text(encoding="utf-8")
+    shown = yaml.safe_dump(title or cause.replace("-", " ").capitalize(), width=1000).removesuffix("...\n").strip()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text.replace("CAUSE-ID", cause).replace("TITLE", shown, 1))
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}.") from None
+    click.echo(path)
+    click.echo(f"Fill it in, then: runbook playbooks check {folder}", err=True)
+    return EXIT_OK
+
+
+@playbooks.command("facts")
+@click.argument("group", required=False)
+def playbooks_facts(group: str | None) -> int:
+    """List the facts that a playbook may ask for, with their meaning; all, or those of one group (locks, error ...)."""
+    from runbook.diagnosis.vocabulary import GROUPS, SPECS
+
+    if group is not None and group not in GROUPS:
+        raise Failed(f"there is no group of facts {group!r}; there are: {', '.join(sorted(GROUPS))}.")
+    for spec in SPECS:
+        if group in (None, spec.group):
+            click.echo(f"{spec.id:<40} {spec.type:<7} {spec.meaning}")
+    return EXIT_OK
+
+
 @playbooks.command("check")
 @click.argument("folders", nargs=-1, type=click.Path())
 def playbooks_check(folders: tuple[str, ...]) -> int:
@@ -74,6 +118,29 @@ def _known(found: dict[str, Any], cause: str) -> Any:
     return found[cause]
 
 
+_SOURCES = {
+    "error": "the error text",
+    "failing": "the migration",
+    "migration": "the migration",
+    "locks": "production's locks",
+    "production": "production",
+    "local": "local",
+    "schema": "the schemas",
+    "history": "the migration history",
+    "role": "the role's rights",
+    "answer": "an answer",
+}
+"""Where the facts of a group come from."""
+
+
+def _seen_in(playbook: Any) -> str:
+    """What has to be given for the cause to be proved: where the facts come from that its required evidence asks for."""
+    facts = sorted({fact for item in playbook.required for fact in item.when.facts})
+    return (
+        ", ".join(dict.fromkeys(_SOURCES.get(fact.split(".")[0], fact) for fact in facts)) or "no fact: it is a guess"
+    )
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
 def causes(ctx: click.Context) -> int:
@@ -87,7 +154,8 @@ def causes(ctx: click.Context) -> int:
             family = playbook.family
             click.echo(f"\n{family}")
         states = ", ".join(playbook.sqlstates) or "any error, or none"
-        click.echo(f"  {playbook.id:<36} {playbook.title}  ({playbook.kind}; {states})")
+        click.echo(f"  {playbook.id:<36} {playbook.title}")
+        click.echo(f"  {'':<36} {playbook.kind}; {states}; seen in {_seen_in(playbook)}")
     return _name_errors(errors)
 
 
@@ -98,7 +166,7 @@ def causes_show(cause: str) -> int:
     from runbook.diagnosis.facts import FactBook
 
     playbook = _known(_loaded(())[0], cause)
-    click.echo(f"{playbook.id}: {playbook.title}\n")
+    click.echo(f"{playbook.id}: {playbook.title}\nseen in {_seen_in(playbook)}\n")
     for name, items in (("needs", playbook.required), ("evidence", playbook.evidence)):
         click.echo(f"{name}:")
         for item in items:
