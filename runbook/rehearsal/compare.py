@@ -37,9 +37,10 @@ class Measured:
 def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: Snapshot) -> Measured:
     """``first``: before the migration's first statement; what is in it existed before.
 
-    An index that is dropped and built anew (ALTER COLUMN TYPE) is the same one to everybody else: names count, too.
+    An index that one statement drops and builds anew (ALTER COLUMN TYPE) is the same one to everybody else: names count,
+    too. What another statement drops or renames leaves its name free for something new.
     """
-    old_names = {r.qualified for r in first.relations.values()}
+    old_names = {r.qualified for r in first.relations.values()} & {r.qualified for r in before.relations.values()}
 
     def seen(oid: int) -> Seen | None:
         return before.relations.get(oid) or after.relations.get(oid)

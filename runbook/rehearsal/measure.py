@@ -90,12 +90,13 @@ def done(before: Snapshot, after: Snapshot) -> Done:
     """The difference: of relations that are gone after, the lock is told as well."""
     old, new = before.relations, after.relations
     changed = {oid for oid, r in new.items() if oid in old and old[oid].file != r.file}
-    made = {oid for oid, r in new.items() if r.kind == "i" and oid not in old and r.file}
+    files = {r.file for r in old.values()}  # ALTER COLUMN TYPE may give a new index the file of the old one
+    made = {oid for oid, r in new.items() if r.kind == "i" and oid not in old and r.file and r.file not in files}
     return Done(
         strongest(after.locks - before.locks),
         frozenset(oid for oid in changed if new[oid].kind in ("r", "m", "t") and new[oid].schema != "pg_toast"),
         frozenset(oid for oid, r in new.items() if r.scans > (old[oid].scans if oid in old else 0)),
-        frozenset({oid for oid in changed if new[oid].kind == "i" and new[oid].schema != "pg_toast"} | made),
+        frozenset(oid for oid in changed | made if new[oid].kind == "i" and new[oid].schema != "pg_toast"),
         max(0, after.wal - before.wal),
     )
 

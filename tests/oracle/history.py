@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 from runbook.lab.servers import available_majors, start_server
@@ -41,13 +42,18 @@ def main() -> int:
             one = on_major(history, major)
             replayed.append(one)
             show(one, quiet=options.quiet)
+    for basis in BASES:
+        if replayed:
+            print(f"all, {basis}: {reduce(add, (tally(r, basis) for r in replayed))}")
     if options.json:
         options.json.write_text(json.dumps([as_json(r) for r in replayed], indent=1))
     if options.report:
         from tests.oracle.history_report import write_report
 
         write_report(replayed, histories)
-    return 1 if any(not known(r, ran, d) for r in replayed for ran, j in judgements(r, "server") for d in j.differ) else 0
+    return (
+        1 if any(not known(r, ran, d) for r in replayed for ran, j in judgements(r, "server") for d in j.differ) else 0
+    )
 
 
 def on_major(history: History, major: int) -> Replayed:
@@ -56,20 +62,23 @@ def on_major(history: History, major: int) -> Replayed:
 
 
 def show(one: Replayed, *, quiet: bool) -> None:
-    began = time.monotonic()
     major = one.server_version_num // 10000
-    print(f"{one.history.name} on PostgreSQL {major}: {len(one.history.files)} files, {one.history.statements} statements")
+    print(
+        f"{one.history.name} on PostgreSQL {major}: {len(one.history.files)} files, {one.history.statements} statements"
+    )
     for basis in BASES:
         print(f"  {basis:8} {tally(one, basis)}")
     for basis in BASES:
         for ran, judged in judgements(one, basis):
             if judged.opaque and basis == "server" and not quiet:
                 print(f"  opaque {ran.file}:{ran.line} {ran.kind}: {judged.opaque}")
-            for d in judged.differ:
-                reason = known(one, ran, d)
+            for facet in dict.fromkeys(d.facet for d in judged.differ):
+                found = [d for d in judged.differ if d.facet == facet]
+                reason = known(one, ran, found[0])
                 if not (quiet and reason):
-                    print(f"  {basis} {ran.file}:{ran.line} {d.facet}: told {d.forecast}; {d.measured}"
-                          f" | {' '.join(ran.sql.split())[:100]}" + (f" (known: {reason})" if reason else ""))  # fmt: skip
+                    what = "; ".join(f"told {d.forecast}, {d.measured}" for d in found)
+                    print(f"  {basis} {ran.file}:{ran.line} {facet}: {what} | {' '.join(ran.sql.split())[:100]}"
+                          + (f" (known: {reason})" if reason else ""))  # fmt: skip
     if not quiet:
         for skipped in one.not_run:
             print(f"  not run {skipped.file}:{skipped.line} {skipped.kind}: {skipped.because}")
@@ -78,7 +87,6 @@ def show(one: Replayed, *, quiet: bool) -> None:
     for path, what in one.drift:
         print(f"  drift after {path}: {what}")
     sys.stdout.flush()
-    del began
 
 
 def as_json(one: Replayed) -> dict[str, object]:

@@ -116,6 +116,8 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
     columns: dict[str, Column] = {}
     for parent in parents:
         for column in parent.columns:
+            if column.identity and not (node.HasField("partbound") and catalog.major >= 17):
+                column = replace(column, identity="", has_default=False)  # partitions share it since 17, children never
             columns.setdefault(column.name, replace(column, inherited=True))
     if node.HasField("of_typename"):
         typed = qualified(node.of_typename.names)

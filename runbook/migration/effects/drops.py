@@ -11,6 +11,7 @@ from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage
 from runbook.migration.effects import foreign_keys, indexes
 from runbook.migration.effects.scene import AX, Failed, Scene
+from runbook.sql import quote_ident
 
 _KIND = {
     "OBJECT_TABLE": ("r", "p"),
@@ -116,11 +117,24 @@ def _on_table(scene: Scene, kind: str, parts: tuple[str, ...], *, missing_ok: bo
     scene.lock(relation, AX)
 
 
+def _still_there(scene: Scene, user: Dependant) -> bool:
+    """Whether an earlier statement of the migration has not dropped it, or its table."""
+    if user.relation is None:
+        return True
+    relation = scene.catalog.relations.get(user.relation)
+    if relation is None:
+        return scene.index_owner(user.relation) is not None
+    if user.kind != "trigger":
+        return True
+    return any(user.description.startswith(f"trigger {quote_ident(t.name)} on ") for t in relation.triggers)
+
+
 def _used(scene: Scene, users: tuple[Dependant, ...], what: str, *, cascade: bool) -> None:
     """Locks on the tables of what depends on a function or type. Raises Failed (2BP01) without CASCADE."""
-    if users and not cascade:
-        raise Failed("2BP01", f"cannot drop {what}: {users[0].description} depends on it")
-    for user in users:
+    alive = [user for user in users if _still_there(scene, user)]
+    if alive and not cascade:
+        raise Failed("2BP01", f"cannot drop {what}: {alive[0].description} depends on it")
+    for user in alive:
         if user.relation is None:
             continue
         found = scene.index_owner(user.relation)
