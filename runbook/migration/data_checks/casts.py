@@ -81,7 +81,10 @@ def changed_type(table: Table, command: AlterCommand, catalog: Catalog) -> Itera
     yield from _conversion(change)
     if not _may_differ(change):
         return
-    converted = _converted(change)
+    try:
+        converted = _converted(change)
+    except (NotYet, NoQuery):
+        return  # an earlier statement wrote the column: no later check can be asked about it either
     if using is not None and column.not_null and _may_be_null(using, column.name):
         because = f"column {column.name} is NOT NULL, and USING must give none"
         yield check("23502", because, lambda: offenders(table, f"({converted}) IS NULL", expressions=(using,)))
@@ -113,8 +116,26 @@ def _conversion(change: _Change) -> Iterator[DataCheck]:
             _by_elements(change, explicit) if plain and source is not None and not explicit else _computed(change)
         )
         return
+    try:
+        value = change.value if inner is None else f"({change.table.expression(inner)})"
+    except (NotYet, NoQuery) as error:
+        # The checks are the same, only that none of them can be asked now.
+        for told in _by_types(change, source, "NULL", explicit=explicit):
+            yield check(told.sqlstate, told.because, _raising(error), certain=told.certain)
+        return
+    yield from _by_types(change, source, value, explicit=explicit)
+
+
+def _raising(error: NotYet | NoQuery) -> Callable[[], Question]:
+    def ask() -> Question:
+        raise error
+
+    return ask
+
+
+def _by_types(change: _Change, source: Type, value: str, *, explicit: bool) -> Iterator[DataCheck]:
+    """The checks of a conversion from ``source``; ``value`` is the SQL of what is converted."""
     new = change.new
-    value = change.value if inner is None else f"({change.table.expression(inner)})"
     if new.kind in "b" and source.name in _NUMBERS and new.name in _NUMBERS:
         yield from _numbers(change, source, value)
     elif new.kind == "b" and new.name in ("varchar", "bpchar"):

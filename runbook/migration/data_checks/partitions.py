@@ -93,12 +93,12 @@ def _in_another(table: Table, parent: Relation, catalog: Catalog) -> Question:
             continue
         if sibling.partition_bound is None:
             raise NoQuery(f"the bound of {sibling.qualified} was not read")
-        bound = _read_bound(sibling.partition_bound)
+        bound = read_bound(sibling.partition_bound)
         conditions.append(f"({_condition(parent, bound, table.present, lambda c: table.value(c).sql)})")
     return offenders(table, "\n   OR ".join(conditions) or "false")
 
 
-def _read_bound(text: str) -> Any:
+def read_bound(text: str) -> Any:
     try:
         node = parse_one(f"ALTER TABLE a ATTACH PARTITION b {text}")
     except SyntaxProblem as error:
@@ -138,7 +138,7 @@ def _edge(columns: list[str], datums: list[Any], *, lower: bool) -> str | None:
     values: list[str] = []
     infinite = ""
     for datum in datums:
-        kind = _infinity(datum)
+        kind = infinity(datum)
         if kind:
             infinite = kind
             break
@@ -156,7 +156,7 @@ def _edge(columns: list[str], datums: list[Any], *, lower: bool) -> str | None:
     return f"({', '.join(left)}) {operator} ({', '.join(values)})"
 
 
-def _infinity(datum: Any) -> str:
+def infinity(datum: Any) -> str:
     if is_node(datum, "PartitionRangeDatum"):
         kind = enum_name(datum, "kind")
         return {"PARTITION_RANGE_DATUM_MINVALUE": "minvalue", "PARTITION_RANGE_DATUM_MAXVALUE": "maxvalue"}.get(
