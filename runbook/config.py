@@ -42,12 +42,24 @@ class SideConfig:
     role: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IgnoreConfig:
+    """One ``[[check.ignore]]``: hazards that are all right in the project, or in ``files`` (globs), and why."""
+
+    hazards: tuple[str, ...]
+    reason: str
+    files: tuple[str, ...]
+    source: str
+    line: int  # where its hazard first stands in that file, 1-based
+
+
 @dataclass(frozen=True)
 class Config:
     """All of it, merged. ``sides`` are those that were named anywhere; ``local`` and ``production`` may be missing."""
 
     sides: Mapping[str, SideConfig] = field(default_factory=dict)
     values: Mapping[str, Value] = field(default_factory=dict)
+    ignores: tuple[IgnoreConfig, ...] = ()
 
     @property
     def local(self) -> SideConfig | None:
@@ -73,6 +85,20 @@ class Config:
     def theme(self) -> str:
         return str(self._get("screen.theme"))
 
+    @property
+    def check_fail_on(self) -> str:
+        return str(self._get("check.fail_on"))
+
+    @property
+    def check_format(self) -> str:
+        return str(self._get("check.format"))
+
+    @property
+    def check_pg_version(self) -> int | None:
+        """The major to assume where no server is asked, None: the newest."""
+        value = self._get("check.pg_version")
+        return int(value) if value else None
+
     def _get(self, key: str) -> Any:
         return self.values[key].value
 
@@ -82,8 +108,17 @@ _SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("sessions.folder", "RUNBOOK_SESSIONS", str, "where sessions are recorded"),
     ("timeouts.connect_s", "RUNBOOK_CONNECT_TIMEOUT", float, "seconds to wait for a connection"),
     ("screen.theme", "RUNBOOK_THEME", str, "theme of the screens"),
+    ("check.fail_on", "RUNBOOK_CHECK_FAIL_ON", str, "severity from which on a check fails"),
+    ("check.pg_version", "RUNBOOK_CHECK_PG_VERSION", str, "major that a check assumes where no server is asked"),
+    ("check.format", "RUNBOOK_CHECK_FORMAT", str, "format of a check's report"),
 )
 """Key in the file, variable of the environment, type, meaning."""
+
+_ONE_OF: dict[str, tuple[str, ...]] = {
+    "check.fail_on": ("danger", "warning", "notice", "never"),
+    "check.pg_version": tuple(str(major) for major in range(12, 19)),
+    "check.format": ("text", "json", "sarif", "github", "gitlab", "markdown"),
+}
 
 
 def load(
@@ -102,7 +137,8 @@ def load(
         if path is not None and path.is_file()
     ]
     values = {key: _setting(key, variable, type_, options, environ, files) for key, variable, type_, _ in _SETTINGS}
-    return Config(_sides(options, environ, files), values)
+    ignores = tuple(found for path, content in files for found in _ignores(path, content))
+    return Config(_sides(options, environ, files), values, ignores)
 
 
 def show(config: Config) -> Iterator[tuple[str, str, str]]:
@@ -120,6 +156,9 @@ def show(config: Config) -> Iterator[tuple[str, str, str]]:
     for key, value in config.values.items():
         shown = ", ".join(map(str, value.value)) if isinstance(value.value, list | tuple) else str(value.value)
         yield key, shown or "(none)", value.source
+    for ignore in config.ignores:
+        where = f" in {', '.join(ignore.files)}" if ignore.files else ""
+        yield "check.ignore", f"{', '.join(ignore.hazards)}{where}: {ignore.reason}", ignore.source
 
 
 _SECRET_URI = re.compile(r"(?P<head>[a-zA-Z][\w+.-]*://[^\s/@:]*:)(?P<secret>[^\s@]*)@")
@@ -180,14 +219,16 @@ def _setting(
         raw: Any = environ[variable]
         if type_ is list:
             raw = raw.split(os.pathsep)
-        return Value(_typed(raw, type_, f"environment {variable}"), f"environment {variable}")
+        value = _one_of(key, _typed(raw, type_, f"environment {variable}"), f"environment {variable}")
+        return Value(value, f"environment {variable}")
     section, name = key.split(".")
     for path, content in files:
         table = content.get(section, {})
         if not isinstance(table, dict):
             raise ConfigError(f"{path}: [{section}] is a table")
         if name in table:
-            return Value(_typed(table[name], type_, f"{path}: {key}"), str(path))
+            given = str(table[name]) if key == "check.pg_version" else table[name]
+            return Value(_one_of(key, _typed(given, type_, f"{path}: {key}"), f"{path}: {key}"), str(path))
     return Value(_default(key), "default")
 
 
@@ -199,6 +240,10 @@ def _default(key: str) -> Any:
             return _default_sessions()
         case "timeouts.connect_s":
             return 5.0
+        case "check.fail_on":
+            return "danger"
+        case "check.format":
+            return "text"
         case _:
             return ""
 
@@ -220,6 +265,54 @@ def _typed(value: Any, type_: type, where: str) -> Any:
     if not isinstance(value, str | Path):
         raise ConfigError(f"{where} is a text")
     return str(value)
+
+
+def _one_of(key: str, value: Any, where: str) -> Any:
+    allowed = _ONE_OF.get(key)
+    if allowed is not None and value not in allowed:
+        raise ConfigError(f"{where} is one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def _ignores(path: Path, content: Mapping[str, Any]) -> Iterator[IgnoreConfig]:
+    """The ``[[check.ignore]]`` tables of a file. Other keys of ``[check]`` must be settings."""
+    section = content.get("check", {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"{path}: [check] is a table")
+    known = {key.split(".")[1] for key, *_ in _SETTINGS if key.startswith("check.")} | {"ignore"}
+    unknown = sorted(set(section) - known)
+    if unknown:
+        raise ConfigError(f"{path}: [check] has no {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    tables = section.get("ignore", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"{path}: ignores are tables of their own, each begun with [[check.ignore]]")
+    for table in tables:
+        unknown = sorted(set(table) - {"hazards", "reason", "files"})
+        if unknown:
+            raise ConfigError(f"{path}: [[check.ignore]] has no {unknown[0]!r}; there are hazards, reason and files")
+        hazards, files = _texts(path, table, "hazards"), _texts(path, table, "files")
+        reason = table.get("reason")
+        if not hazards:
+            raise ConfigError(f'{path}: [[check.ignore]] names no hazards, as in hazards = ["table-rewrite"]')
+        if not isinstance(reason, str) or not reason.strip():
+            raise ConfigError(f'{path}: the [[check.ignore]] of {hazards[0]} gives no reason; add reason = "..."')
+        yield IgnoreConfig(hazards, reason.strip(), files, str(path), _line_of(path, hazards[0]))
+
+
+def _texts(path: Path, table: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = table.get(name, [])
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ConfigError(f"{path}: {name} of [[check.ignore]] is a list of texts")
+    return tuple(items)
+
+
+def _line_of(path: Path, hazard: str) -> int:
+    """TOML's reader tells no lines: the first line that names the hazard."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if hazard in line:
+            return number
+    return 1
 
 
 def _sides(

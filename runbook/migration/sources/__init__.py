@@ -90,8 +90,8 @@ def load(paths: Iterable[str | Path], runner: str | None = None) -> Migration:
     return _read(_unique(entries), runner)
 
 
-def parse(sql: str, runner: str = "psql") -> Migration:
-    """``sql`` as a migration of one file, named ``<sql>``, as ``runner`` would run it."""
+def parse(sql: str, runner: str | None = "psql") -> Migration:
+    """``sql`` as a migration of one file, named ``<sql>``, as ``runner`` would run it; None: what it looks like."""
     data = sql.encode("utf-8", "replace")
     return _read([Entry(Path("<sql>"), data)], runner)
 
