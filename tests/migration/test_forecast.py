@@ -360,3 +360,15 @@ def test_every_statement_of_every_file_is_accounted_for() -> None:
     sql = "\\set x 1\nSELECT 1;\nSELEC 2;\n\\gexec\nCALL p();\nEXPLAIN SELECT 1;"
     result = forecast(parse(sql, runner="psql"), catalog(USERS))
     assert len(result.statements) == len(parse(sql, runner="psql").statements)
+
+
+def test_a_column_that_was_just_written_is_asked_about_once_that_has_run() -> None:
+    orders = Relation("public", "orders", columns=(Column("id", "integer"), Column("a", "integer")), rows=10, pages=1)
+    catalog = Catalog(180000, basis="production", relations={orders.key: orders})
+    sql = (
+        "UPDATE orders SET a = a + 1; ALTER TABLE orders ALTER a TYPE smallint; ALTER TABLE orders ALTER a TYPE bigint"
+    )
+    narrowed, widened = forecast(parse(sql), catalog).statements[1:]
+    (check,) = narrowed.depends_on_data
+    assert (check.sqlstate, check.sql, check.not_before) == ("22003", None, 1)
+    assert widened.depends_on_data == ()

@@ -10,7 +10,7 @@ silently. Source: varchar(), bpchar(), coerce_type_typmod.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from runbook.migration.ast import (
 from runbook.migration.catalog import Catalog, Column
 from runbook.migration.data_checks.expressions import type_text
 from runbook.migration.data_checks.make import Question, check, evaluated, offenders
-from runbook.migration.data_checks.present import Table
+from runbook.migration.data_checks.present import NoQuery, NotYet, Table
 from runbook.migration.effects.types import Type, conversion_rewrites, type_of_column, type_written
 from runbook.migration.effects.volatility import is_built_in
 from runbook.migration.result import DataCheck
