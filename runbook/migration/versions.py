@@ -196,9 +196,8 @@ def _function(call: Any, catalog: Catalog | None, *, data_added: bool) -> Iterat
     whole = data.ADDED_FUNCTIONS if data_added else data.REMOVED_FUNCTIONS
     arities = data.ADDED_FUNCTION_ARITIES if data_added else data.REMOVED_FUNCTION_ARITIES
     own = catalog is not None and any(len(f.arguments) == count for f in catalog.functions.get(used.name, ()))
-    extension = _BEFORE.get(used.name)
-    if catalog is not None and extension in catalog.extensions:
-        own = own or catalog.extensions[extension].version is not None
+    extension = catalog.extensions.get(_BEFORE.get(used.name, "")) if catalog is not None else None
+    own = own or (extension is not None and extension.version is not None)
     if used.name in whole and not own:
         yield "function", used.name, "42883", whole
     elif f"{used.name}/{count}" in arities and not own:
