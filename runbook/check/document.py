@@ -10,6 +10,7 @@ import msgspec
 from runbook.check.findings import Finding
 from runbook.check.report import Gate, Report
 from runbook.migration.result import FileForecast, Forecast, Summary
+from runbook.rehearsal.result import Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class CheckDocument:
     findings: tuple[Finding, ...]
     gate: Gate
     schema_version: int = 1
+    rehearsal: Rehearsal | None = None
 
 
 def document(report: Report) -> CheckDocument:
@@ -30,7 +32,7 @@ def document(report: Report) -> CheckDocument:
     forecast: Forecast = report.forecast
     return CheckDocument(
         forecast.server_version_num, forecast.basis, forecast.files, forecast.summary, report.shown, report.gate,
-        forecast.schema_version,
+        forecast.schema_version, report.rehearsed.rehearsal if report.rehearsed is not None else None,
     )  # fmt: skip
 
 

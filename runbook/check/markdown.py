@@ -36,6 +36,10 @@ def as_markdown(report: Report) -> Iterator[str]:
     if None in of_statement:
         yield "\n## Files and ignores\n"
         yield from (f"- {code(f'{f.path}:{f.line}')}: {_item(f)[2:]}" for f in of_statement[None])
+    if report.rehearsed is not None:
+        from runbook.rehearsal.render import markdown
+
+        yield from markdown(report.rehearsed.rehearsal, report.rehearsed.forecast)
 
 
 def _item(finding: Finding) -> str:

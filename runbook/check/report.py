@@ -12,6 +12,7 @@ from runbook.migration.hazard_words import HAZARDS, Words
 from runbook.migration.model import Migration
 from runbook.migration.result import Forecast, Severity
 from runbook.migration.severity import RANK
+from runbook.rehearsal.result import Rehearsed
 
 FailOn = Literal["danger", "warning", "notice", "never"]
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "markdown")
@@ -53,6 +54,7 @@ class Report:
     findings: tuple[Finding, ...]
     fail_on: FailOn
     root: Path
+    rehearsed: Rehearsed | None = None
 
     @property
     def shown(self) -> tuple[Finding, ...]:

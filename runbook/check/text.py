@@ -43,6 +43,11 @@ def as_text(report: Report) -> Iterator[str]:
             yield from (f"    {line}" for line in rows_text.lines(statement))
     yield from of_statement.get(None, [])
     yield summary(report)
+    if report.rehearsed is not None:
+        from runbook.rehearsal.render import text
+
+        yield ""
+        yield from text(report.rehearsed.rehearsal, report.rehearsed.forecast)
 
 
 def _details(statement: StatementForecast) -> Iterator[str]:

@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING
 import click
 
 from runbook.commands.common import EXIT_NOTHING, EXIT_OK, EXIT_WRONG, Failed, config_from
+from runbook.commands.rehearsing import (
+    RehearseCommand,
+    measured_by,
+    on_production,
+    rehearsal_exit_code,
+    rehearse_here,
+    rehearse_options,
+)
 
 if TYPE_CHECKING:
     from runbook.check.report import FailOn
     from runbook.config import SideConfig
     from runbook.migration.model import Migration
     from runbook.migration.result import Forecast
+    from runbook.rehearsal.result import Rehearsed
 
 # As in runbook.check.report, which --help must not import.
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "markdown")
 FAIL_ON = ("danger", "warning", "notice", "never")
 
 
-@click.command()
+@click.command(cls=RehearseCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--production", metavar="DSN", help="Forecast on this server: its version, sizes and sessions.")
 @click.option("--local", metavar="DSN", help="Forecast on this server when there is no production to ask.")
@@ -39,6 +48,7 @@ FAIL_ON = ("danger", "warning", "notice", "never")
     is_flag=True,
     help="Ask the server's rows what only they decide: bounded, read-only queries, each looked at by EXPLAIN first.",
 )
+@rehearse_options
 def check(
     paths: tuple[str, ...],
     production: str | None,
@@ -48,6 +58,9 @@ def check(
     format_: str,
     fail_on: FailOn,
     probe_data: bool,
+    rehearse: str | None,
+    typed: str | None,
+    limit_s: float,
 ) -> int:
     """Forecast migrations without running them; the sides are optional."""
     from runbook.check.findings import findings
@@ -56,20 +69,26 @@ def check(
 
     migration = load([Path(p) for p in paths], runner)
     config = config_from({"local": local, "production": production})
-    side = config.production if production else (config.local if local else None)
+    side = config.production if production else (config.local if local or rehearse else None)
     if side is not None and pg_version is not None:
         raise Failed("--pg-version is for when no server is asked: leave out the server or the version.")
     if side is None and probe_data:
         raise Failed("--probe-data asks a server's rows: give --production or --local.")
+    rehearsed = rehearse_here(migration, config, rehearse, typed, limit_s) if rehearse is not None else None
     if side is None:
         found = forecast(migration, Catalog.assumed((pg_version or 18) * 10000))
+    elif rehearsed is not None and side.key == "local":
+        found = rehearsed.forecast  # as it was before; a rehearsal that commits changes what a forecast would say
     else:
-        found = _forecast_on(side, migration)
-        if probe_data:
-            found = _asked(side, found)
-    report = Report(found, migration, findings(found, migration), fail_on, repository_root(Path.cwd()))
+        found = _forecast_on(side, migration, rehearsed)
+    if side is not None and probe_data:
+        found = _asked(side, found)
+    if rehearsed is not None and found.basis == "production":
+        rehearsed = on_production(rehearsed, found)
+    report = Report(found, migration, findings(found, migration), fail_on, repository_root(Path.cwd()), rehearsed)
     click.echo(render(report, format_), nl=False)
-    return EXIT_WRONG if report.gate.failed else EXIT_OK
+    code = EXIT_WRONG if report.gate.failed else EXIT_OK
+    return code if rehearsed is None else rehearsal_exit_code(rehearsed.rehearsal, fail_on, code)
 
 
 def _asked(side: SideConfig, found: Forecast) -> Forecast:
@@ -84,8 +103,11 @@ def _asked(side: SideConfig, found: Forecast) -> Forecast:
     return with_answers(found, asyncio.run(probe_data(side.key, side.dsn, wanted)))  # type: ignore[arg-type]
 
 
-def _forecast_on(side: SideConfig, migration: Migration) -> Forecast:
-    """Look at the side once and forecast on what it is. A server that cannot be asked ends the command."""
+def _forecast_on(side: SideConfig, migration: Migration, rehearsed: Rehearsed | None = None) -> Forecast:
+    """Look at the side once and forecast on what it is, with what a rehearsal measured.
+
+    A server that cannot be asked ends the command.
+    """
     import asyncio
 
     from runbook.migration import forecast
@@ -100,4 +122,5 @@ def _forecast_on(side: SideConfig, migration: Migration) -> Forecast:
         why = seen.refusal.message if seen.refusal else seen.catalog_problem
         raise Failed(f"{side.name} could not be asked: {why}", EXIT_NOTHING)
     case = side_case(SideChoice(side.key, side.dsn, side.name), seen)  # type: ignore[arg-type]
-    return forecast(migration, seen.catalog, activity=held_locks(case))
+    measured = measured_by(rehearsed) if rehearsed is not None else None
+    return forecast(migration, seen.catalog, activity=held_locks(case), measured=measured)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ from runbook.commands.common import EXIT_INTERRUPTED, EXIT_LIMIT, EXIT_NOTHING, 
 if TYPE_CHECKING:
     from runbook.config import Config
     from runbook.migration.model import Migration
-    from runbook.rehearsal.result import Rehearsal
-    from runbook.rehearsal.run import Rehearsed
+    from runbook.migration.result import Forecast
+    from runbook.migration.timing import Throughput
+    from runbook.rehearsal.result import Rehearsal, Rehearsed
     from runbook.rehearsal.signs import Production
 
 
@@ -139,11 +139,17 @@ def rehearsal_exit_code(rehearsal: Rehearsal, fail_on: str, otherwise: int) -> i
     return EXIT_OK if fail_on == "never" else EXIT_WRONG
 
 
-def narrate(rehearsal: Rehearsal) -> None:
-    """What a person must know even when the document goes to a file."""
-    from runbook.rehearsal.render import summary
+def measured_by(rehearsed: Rehearsed) -> Throughput | None:
+    """What the rehearsal says about work per second."""
+    from runbook.rehearsal.throughput import throughput
 
-    if rehearsal.outcome != "completed" or rehearsal.left_behind:
-        click.echo(f"runbook: {summary(rehearsal)}", err=True)
-    for left in rehearsal.left_behind if not sys.stdout.isatty() else ():
-        click.echo(f"runbook: left behind: {left.what}" + (f" ({left.sql})" if left.sql else ""), err=True)
+    return throughput(rehearsed.rehearsal.rates)
+
+
+def on_production(rehearsed: Rehearsed, forecast: Forecast) -> Rehearsed:
+    """The rehearsal beside what it makes on production."""
+    from dataclasses import replace
+
+    from runbook.rehearsal.compare import with_production
+
+    return replace(rehearsed, rehearsal=with_production(rehearsed.rehearsal, rehearsed.forecast, forecast))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,10 +74,21 @@ def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: 
 
 
 def disagreements(
-    statement: Statement, told: StatementForecast, did: Measured, catalog: Catalog, shielded: Iterable[str] = ()
+    statement: Statement,
+    told: StatementForecast,
+    did: Measured,
+    catalog: Catalog,
+    *,
+    shielded: Iterable[str] = (),
+    missing: Container[str] = (),
 ) -> tuple[Disagreement, ...]:
-    """Where a statement that ran did other things than forecast. ``catalog``: of this server, before the migration."""
+    """Where a statement that ran did other things than forecast. ``catalog``: of this server, before the migration.
+
+    ``shielded``: sequences that we locked ourselves; ``missing``: names that statements which were not run would have
+    made: the forecast followed them, the server did not.
+    """
     found: list[Disagreement] = []
+    told = _without(told, missing)
     if told.fails is not None and told.fails.certain:
         found.append(Disagreement("fails", told.fails.sqlstate, "it succeeds"))
     found += _locks(told, did, frozenset(shielded))
@@ -89,6 +100,21 @@ def disagreements(
         if any(lock.pre_existing for lock in told.locks):  # an index of a table that is new itself is not measured
             found += _sets("index_builds", told.index_builds, did.index_builds, catalog)
     return tuple(found)
+
+
+def _without(told: StatementForecast, missing: Container[str]) -> StatementForecast:
+    """The forecast without relations that are not there."""
+
+    def there(name: str) -> bool:
+        return split_qualified(name)[1] not in missing
+
+    return replace(
+        told,
+        locks=frozenset(lock for lock in told.locks if there(lock.relation)),
+        rewrites=tuple(filter(there, told.rewrites)),
+        scans=tuple(filter(there, told.scans)),
+        index_builds=tuple(filter(there, told.index_builds)),
+    )
 
 
 def _uncounted(node: Any) -> bool:

@@ -61,7 +61,7 @@ def markdown(rehearsal: Rehearsal, forecast: Forecast) -> Iterator[str]:
         cells = [
             str(one.line),
             code(shorten(sql, 60)),
-            duration(one.seconds) if one.seconds is not None else "",
+            _took(one.seconds) if one.seconds is not None else "",
             _span(one.forecast_seconds),
             _span(one.production_seconds),
             "; ".join(escape(line) for line in (_status(one), *_remarks(one))),
@@ -74,7 +74,7 @@ def markdown(rehearsal: Rehearsal, forecast: Forecast) -> Iterator[str]:
 def _status(one: StatementRehearsal) -> str:
     match one.status:
         case "ran":
-            return f"ran in {duration(one.seconds or 0.0)}" + (", committed" if one.committed else "")
+            return f"ran in {_took(one.seconds or 0.0)}" + (", committed" if one.committed else "")
         case "failed":
             return f"FAILED with {one.error.sqlstate}" if one.error else "FAILED"
         case other:
@@ -120,6 +120,10 @@ def _did(one: StatementRehearsal) -> str:
     if one.rows:
         parts.append(plural(one.rows, "row"))
     return "; ".join(parts)
+
+
+def _took(seconds: float) -> str:
+    return duration(seconds) if seconds >= 0.001 else "under 1 ms"
 
 
 def _span(seconds: Seconds | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from runbook.migration.result import RelationLock, Seconds
+from runbook.migration.result import Forecast, RelationLock, Seconds
 
 Mode = Literal["rollback", "commit"]
 Status = Literal["ran", "failed", "stopped", "not_rehearsed", "not_reached", "nothing_to_run"]
@@ -119,3 +119,11 @@ class Rehearsal:
     def failure(self) -> StatementRehearsal | None:
         """The statement that failed, if one did."""
         return next((s for s in self.statements if s.status == "failed"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """The rehearsal, with the forecast for the local side that it was compared with."""
+
+    rehearsal: Rehearsal
+    forecast: Forecast

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runbook.migration.ast import functions_used, is_node
 from runbook.migration.catalog import Catalog
 from runbook.migration.forecast import forecast
 from runbook.migration.model import Migration
-from runbook.migration.result import Forecast, StatementForecast
+from runbook.migration.result import StatementForecast
 from runbook.postgres.rehearsal import (
     LimitReached,
     Limits,
@@ -31,6 +31,7 @@ from runbook.rehearsal.result import (
     Mode,
     Outcome,
     Rehearsal,
+    Rehearsed,
     ServerError,
     StatementRehearsal,
 )
@@ -44,14 +45,6 @@ _CHANGE_NOTHING = frozenset(
 )  # that a later statement could need
 
 OnStatement = Callable[[StatementRehearsal], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """The rehearsal, with the forecast for the local side that it was compared with."""
-
-    rehearsal: Rehearsal
-    forecast: Forecast
 
 
 class NothingToRehearseOn(Exception):
@@ -241,7 +234,7 @@ class _Run:
         did = in_words_of_forecast(done(before, after), before, after, self.first)
         opaque = planned.forecast.confidence == "opaque"
         differ = () if opaque else disagreements(
-            planned.statement, planned.forecast, did, self.catalog, self.shielded
+            planned.statement, planned.forecast, did, self.catalog, shielded=self.shielded, missing=self.missing
         )  # fmt: skip
         if self.mode == "commit":
             self.uncommitted.append(len(self.told))

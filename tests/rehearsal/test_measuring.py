@@ -8,8 +8,8 @@ from runbook.migration import Catalog, forecast, parse
 from runbook.migration.result import RelationLock, StatementForecast
 from runbook.postgres.survey import look
 from runbook.rehearsal.compare import with_production
-from runbook.rehearsal.result import Rehearsal, StatementRehearsal
-from runbook.rehearsal.run import Rehearsed, rehearse
+from runbook.rehearsal.result import Rehearsal, Rehearsed, StatementRehearsal
+from runbook.rehearsal.run import rehearse
 from runbook.rehearsal.throughput import SHORTEST_S, rates, throughput
 from tests.support import Database
 
@@ -111,10 +111,11 @@ async def test_what_needs_a_skipped_statement_is_named_with_it(database: Databas
     CREATE UNIQUE INDEX CONCURRENTLY orders_total ON orders (total);
     ALTER TABLE orders ADD CONSTRAINT orders_total_key UNIQUE USING INDEX orders_total;
     COMMENT ON CONSTRAINT orders_total_key ON orders IS 'x';
-    ALTER TABLE items ADD COLUMN a int;
+    ALTER TABLE orders ALTER COLUMN total TYPE bigint;
     """
     found = await tried(database, sql)
     assert [s.status for s in found.statements] == ["not_rehearsed", "not_rehearsed", "not_rehearsed", "ran"]
+    assert found.statements[3].disagreements == ()
     assert found.statements[1].because == "it uses orders_total, and statement 1 was not run"
     assert found.statements[2].because == "it uses orders_total_key, and statement 2 was not run"
     assert found.outcome == "completed"
