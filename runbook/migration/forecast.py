@@ -247,7 +247,7 @@ class _Walk:
         if label is not None:
             because = f"the enum value {label} was added in this transaction and cannot be used before it commits"
             return Fails("55P04", because, certain=True)
-        refused = _outside_transaction(statement, self.transaction, inside) or refusal(statement, self.catalog)
+        refused = _outside_transaction(statement, found, self.transaction, inside) or refusal(statement, self.catalog)
         if refused is not None:
             return replace(refused, certain=refused.certain and not self.unsure)
         if found.fails is not None and found.fails.certain:
@@ -333,7 +333,9 @@ class _Walk:
             )
 
 
-def _outside_transaction(statement: Statement, transaction: _Transaction | None, inside: bool) -> Fails | None:
+def _outside_transaction(
+    statement: Statement, found: Effects, transaction: _Transaction | None, inside: bool
+) -> Fails | None:
     """What makes sense in a transaction block only, and savepoints that are not there."""
     node = statement.node
     kind = enum_name(node, "kind") if is_node(node, "TransactionStmt") else ""
@@ -342,11 +344,14 @@ def _outside_transaction(statement: Statement, transaction: _Transaction | None,
             node, "LockStmt"
         ):
             return Fails("25P01", f"{statement.kind} can only be used in transaction blocks", certain=True)
+        if is_node(node, "LockStmt") and found.modes:
+            return Fails("25P01", "LOCK TABLE can only be used in transaction blocks", certain=True)
         if is_node(node, "DeclareCursorStmt") and not node.options & _HOLD:
             return Fails("25P01", "a cursor without HOLD can only be used in transaction blocks", certain=True)
-    elif kind in ("TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO") and transaction is not None:
-        if node.savepoint_name not in {name for name, _ in transaction.savepoints}:
-            return Fails("3B001", f"savepoint {node.savepoint_name} does not exist", certain=True)
+        return None
+    names = {name for name, _ in transaction.savepoints} if transaction is not None else set()
+    if kind in ("TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO") and node.savepoint_name not in names:
+        return Fails("3B001", f"savepoint {node.savepoint_name} does not exist", certain=True)
     return None
 
 

@@ -79,3 +79,10 @@ COMPARABLE: frozenset[frozenset[str]] = frozenset(
 
 NOT_ORDERED = frozenset({"json", "xml", "point", "box", "polygon", "path", "line", "lseg", "circle", "jsonpath"})
 """Types without a default operator class of btree: no index, no key. (box, circle and the like have other methods.)"""
+
+GIN_TYPES = frozenset({"jsonb", "tsvector"})
+GIST_TYPES = frozenset(
+    {"box", "circle", "point", "polygon", "tsquery", "tsvector"}
+    | {f"{n}{r}" for n in ("date", "int4", "int8", "num", "ts", "tstz") for r in ("range", "multirange")}
+)
+"""Types with a default operator class for gin (and every array) and for gist. Source: pg_opclass of real servers."""

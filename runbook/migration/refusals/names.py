@@ -14,8 +14,10 @@ from runbook.migration.ast import (
     functions_used,
     is_node,
     node_name,
+    options,
     relations_used,
-    types_used,
+    strings,
+    type_ref,
     unwrap,
     walk,
 )
@@ -42,11 +44,21 @@ def _types(node: Any, catalog: Catalog) -> Iterator[Fails]:
         node, "DropStmt", "CommentStmt", "CreateFunctionStmt", "AlterFunctionStmt", "RenameStmt", "CreateCastStmt"
     ):
         return  # they name the object itself, or what a function's body may bring
-    for ref in types_used(node):
+    for ref, serial in _written_types(node):
         because = missing_type(ref, catalog)
+        if ref.is_serial and not serial:
+            because = f"type {ref.name} does not exist: it is a word for new columns only"
         if because is not None:
             state = "3F000" if ref.schema is not None and ref.schema not in catalog.schemas else "42704"
             yield Fails(state, because, certain=True)
+
+
+def _written_types(node: Any) -> Iterator[tuple[TypeRef, bool]]:
+    """The types of columns and casts, and whether serial may stand there. An option's value looks like a type, too."""
+    for part in walk(node):
+        name = part.DESCRIPTOR.name
+        if name in ("ColumnDef", "TypeCast", "CreateDomainStmt") and part.HasField("type_name"):
+            yield type_ref(part.type_name), name == "ColumnDef" and bool(part.colname)
 
 
 def missing_type(ref: TypeRef, catalog: Catalog) -> str | None:
@@ -143,6 +155,14 @@ def _columns(node: Any, catalog: Catalog) -> Iterator[Fails]:
             yield from _in_select(unwrap(node.query), catalog)
         case "CreateTableAsStmt":
             yield from _in_select(unwrap(node.query), catalog)
+        case "VacuumStmt":
+            for item in node.rels:
+                relation = _find(unwrap(item).relation, catalog) if unwrap(item).HasField("relation") else None
+                for name in strings(unwrap(item).va_cols) if relation is not None else ():
+                    assert relation is not None
+                    yield from _target(relation, name)
+        case "CreateSeqStmt" | "AlterSeqStmt":
+            yield from _owned_by(node, catalog)
         case "CreateStatsStmt" if len(node.relations) == 1:
             relation = (
                 _find(unwrap(node.relations[0]), catalog) if is_node(unwrap(node.relations[0]), "RangeVar") else None
@@ -150,6 +170,15 @@ def _columns(node: Any, catalog: Catalog) -> Iterator[Fails]:
             for item in node.exprs if relation is not None else ():
                 assert relation is not None
                 yield from _target(relation, unwrap(item).name) if unwrap(item).name else ()
+
+
+def _owned_by(node: Any, catalog: Catalog) -> Iterator[Fails]:
+    owner = options(node.options).get("owned_by")
+    parts = strings(owner.items) if owner is not None and is_node(owner, "List") else ()
+    if len(parts) > 1:
+        relation = catalog.find(parts[-3] if len(parts) > 2 else None, parts[-2])
+        if relation is not None and relation.columns:
+            yield from _target(relation, parts[-1])
 
 
 def _in_alter(node: Any, catalog: Catalog) -> Iterator[Fails]:

@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from runbook.migration.ast import alter_commands, constant, constraint_spec, is_node, is_null, relation_name, unwrap
+from runbook.migration.ast import (
+    alter_commands,
+    column_specs,
+    constant,
+    constraint_spec,
+    constraint_specs,
+    is_node,
+    is_null,
+    relation_name,
+    unwrap,
+)
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.data_checks.partitions import infinity, read_bound
 from runbook.migration.data_checks.present import NoQuery
@@ -19,7 +29,9 @@ def wrong_partitions(node: Any, catalog: Catalog) -> Iterator[Fails]:
     if is_node(node, "CreateStmt") and node.HasField("partbound") and node.inh_relations:
         name = relation_name(unwrap(node.inh_relations[0]))
         parent = catalog.find(name.schema, name.name)
-        if parent is not None and parent.kind == "p" and catalog.find(*relation_name(node.relation)) is None:
+        if parent is not None and parent.kind == "r":
+            yield Fails("42P17", f"{parent.name} is not partitioned", certain=True)
+        elif parent is not None and parent.kind == "p" and catalog.find(*relation_name(node.relation)) is None:
             yield from _bound(parent, node.partbound, catalog)
     elif is_node(node, "CreateStmt") and node.HasField("partspec"):
         yield from _new_key(node)
@@ -57,6 +69,17 @@ def _new_key(node: Any) -> Iterator[Fails]:
     keys = [unwrap(p).name for p in node.partspec.part_params]
     if int(node.partspec.strategy) == _LIST and len(keys) > 1:
         yield Fails("42P17", "cannot use list partition strategy with more than one column", certain=True)
+    columns = {c.name for c in column_specs(node)}
+    if any(is_node(unwrap(e), "TableLikeClause") for e in node.table_elts) or node.inh_relations:
+        return  # whose columns are not written here
+    for key in keys:
+        if key and key not in columns:
+            yield Fails("42703", f"column {key} named in partition key does not exist", certain=True)
+    for spec in constraint_specs(node):
+        left = [k for k in keys if k and k not in spec.columns]
+        if spec.kind in ("p", "u") and left:
+            because = f"a key of a partitioned table must include all partitioning columns: {left[0]} is missing"
+            yield Fails("0A000", because, certain=True)
 
 
 _LIST = 1  # PARTITION_STRATEGY_LIST of libpg_query

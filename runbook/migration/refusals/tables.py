@@ -8,7 +8,9 @@ from typing import Any
 from runbook.migration.ast import (
     AlterCommand,
     alter_commands,
+    column_spec,
     column_specs,
+    columns_used,
     constraint_spec,
     constraint_specs,
     enum_name,
@@ -24,6 +26,7 @@ from runbook.migration.ast import (
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.effects.volatility import function_volatility
 from runbook.migration.refusals.partitions import inherits_from
+from runbook.migration.refusals.replaced import replaced_function, replaced_view, set_setting
 from runbook.migration.result import Fails
 
 _OF_TABLES = frozenset({"AT_AddColumn", "AT_AlterColumnType", "AT_DropColumn", "AT_SetNotNull", "AT_AddConstraint"})
@@ -54,7 +57,17 @@ def wrong_tables(node: Any, catalog: Catalog) -> Iterator[Fails]:
         case "CreateTrigStmt":
             yield from _trigger(node, catalog)
         case "GrantStmt":
-            yield from _grantees(node, catalog)
+            for item in node.grantees:
+                yield from _role(unwrap(item), catalog)
+        case "DropOwnedStmt":
+            for item in node.roles:
+                yield from _role(unwrap(item), catalog)
+        case "ViewStmt" if node.replace:
+            yield from replaced_view(node, catalog)
+        case "CreateFunctionStmt" if node.replace and node.HasField("return_type"):
+            yield from replaced_function(node, catalog)
+        case "VariableSetStmt":
+            yield from set_setting(node, catalog)
 
 
 def _command(command: AlterCommand, node: Any, relation: Relation, catalog: Catalog) -> Iterator[Fails]:
@@ -69,13 +82,27 @@ def _command(command: AlterCommand, node: Any, relation: Relation, catalog: Cata
             yield from role_missing(command.node.newowner.rolename, catalog)
         case "AT_AddColumn" if only and heirs:
             yield Fails("42P16", "column must be added to child tables too", certain=True)
+        case "AT_AddColumn" if is_node(command.definition, "ColumnDef"):
+            generated = column_spec(command.definition).constraint("generated")
+            for parts in columns_used(generated.expression) if generated is not None else ():
+                used_column = relation.column(parts[-1])
+                if used_column is not None and used_column.generated:
+                    because = f"cannot use generated column {used_column.name} in column generation expression"
+                    yield Fails("42P17", because, certain=True)
         case "AT_AddConstraint" if is_node(command.definition, "Constraint"):
             spec = constraint_spec(command.definition)
             if spec is not None and spec.kind == "c" and only and heirs and not spec.no_inherit:
                 yield Fails("42P16", "constraint must be added to child tables too", certain=True)
+            keyed = spec is not None and spec.kind in ("p", "u", "x") and spec.using_index is None
+            if spec is not None and keyed and (relation.schema, spec.name) in catalog.relations:
+                yield Fails("42P07", f"relation {spec.name} already exists", certain=True)
             if spec is not None and spec.using_index is not None:
                 used = relation.index(spec.using_index)
-                if used is not None and any(c.index == used.name for c in relation.constraints):
+                if used is not None and not used.valid:
+                    yield Fails("55000", f"index {used.name} is not valid", certain=True)
+                elif used is not None and (not used.unique or used.has_expressions or used.has_predicate):
+                    yield Fails("42809", f"index {used.name} cannot back a constraint", certain=True)
+                elif used is not None and any(c.index == used.name for c in relation.constraints):
                     yield Fails("55000", f"index {used.name} is already associated with a constraint", certain=True)
         case "AT_AlterColumnType" | "AT_DropConstraint":
             yield from _inherited(command, relation)
@@ -87,7 +114,7 @@ def _command(command: AlterCommand, node: Any, relation: Relation, catalog: Cata
             column = relation.column(command.name)
             if column is not None and column.type not in ("smallint", "integer", "bigint") and column.type_kind == "b":
                 yield Fails("22023", "identity column type must be smallint, integer, or bigint", certain=True)
-        case "AT_DropExpression":
+        case "AT_DropExpression" if catalog.major >= 13:
             column = relation.column(command.name)
             if column is not None and not column.generated and not command.missing_ok:
                 yield Fails("55000", f"column {column.name} is not a generated column", certain=True)
@@ -103,6 +130,11 @@ def _command(command: AlterCommand, node: Any, relation: Relation, catalog: Cata
             parent = catalog.find(name.schema, name.name)
             if parent is not None and parent.key not in relation.parents:
                 yield Fails("42P01", f"{parent.qualified} is not a parent of {relation.qualified}", certain=True)
+
+
+def _role(role: Any, catalog: Catalog) -> Iterator[Fails]:
+    if enum_name(role, "roletype") == "ROLESPEC_CSTRING":
+        yield from role_missing(role.rolename, catalog)
 
 
 def role_missing(name: str, catalog: Catalog) -> Iterator[Fails]:
@@ -169,6 +201,10 @@ _AGGREGATES = frozenset({"count", "sum", "avg", "min", "max", "array_agg", "stri
 
 def _marks(node: Any) -> Iterator[Fails]:
     for spec in column_specs(node):
+        generated = spec.constraint("generated")
+        for call in functions_used(generated.expression) if generated is not None else ():
+            if call.name.schema is None and call.name.name in _NOT_IMMUTABLE:
+                yield Fails("42P17", f"generation expression is not immutable: it calls {call.name}", certain=True)
         defaults = [c for c in spec.constraints if c.kind == "default"]
         serial = spec.type is not None and spec.type.is_serial
         if len(defaults) > 1 or (serial and defaults):
@@ -238,10 +274,3 @@ def _trigger(node: Any, catalog: Catalog) -> Iterator[Fails]:
 
 
 _INSTEAD = 1 << 6  # TRIGGER_TYPE_INSTEAD, pg_trigger.h
-
-
-def _grantees(node: Any, catalog: Catalog) -> Iterator[Fails]:
-    for item in node.grantees:
-        role = unwrap(item)
-        if enum_name(role, "roletype") == "ROLESPEC_CSTRING":
-            yield from role_missing(role.rolename, catalog)

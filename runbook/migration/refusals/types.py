@@ -20,7 +20,7 @@ from runbook.migration.ast import (
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.effects.types import Type, type_of_column, type_written
-from runbook.migration.refusals.built_in import NOT_ORDERED
+from runbook.migration.refusals.built_in import GIN_TYPES, GIST_TYPES, NOT_ORDERED, TYPES
 from runbook.migration.refusals.casting import castable, comparable, constant_refused
 from runbook.migration.result import Fails
 
@@ -37,21 +37,32 @@ def wrong_types(node: Any, catalog: Catalog) -> Iterator[Fails]:
     elif is_node(node, "CreateStmt"):
         yield from _new_defaults(node, catalog)
         yield from _foreign_keys(node, None, catalog)
-    elif is_node(node, "IndexStmt") and node.access_method in ("", "btree"):
+    elif is_node(node, "IndexStmt"):
         relation = catalog.find(node.relation.schemaname or None, node.relation.relname)
         if relation is None:
             return
         for item in node.index_params:
             element = unwrap(item)
             if element.name and not element.opclass:
-                yield from _ordered(relation, element.name, catalog)
+                yield from _operators(relation, element.name, node.access_method or "btree", catalog)
 
 
-def _ordered(relation: Relation, name: str, catalog: Catalog) -> Iterator[Fails]:
+def _operators(relation: Relation, name: str, method: str, catalog: Catalog) -> Iterator[Fails]:
+    """42704 where the column's type has no default operator class for the access method."""
     column = relation.column(name)
     kind = type_of_column(column, catalog) if column is not None else None
-    if kind is not None and kind.schema == "pg_catalog" and kind.name in NOT_ORDERED:
-        because = f"data type {kind.printed} has no default operator class for access method btree"
+    if kind is None or kind.schema != "pg_catalog" or kind.name not in TYPES:
+        return
+    extension = catalog.extensions.get({"gin": "btree_gin", "gist": "btree_gist"}.get(method, ""))
+    lacks = (
+        (method == "btree" and kind.name in NOT_ORDERED and not kind.array)
+        or (method == "gin" and not kind.array and kind.name not in GIN_TYPES)
+        or (method == "gist" and (kind.array or kind.name not in GIST_TYPES))
+    )
+    if lacks and (extension is None or extension.version is None):
+        because = f"data type {kind.printed} has no default operator class for access method {method}"
+        if method in ("gin", "gist") and not kind.array:
+            because += f": extension btree_{method} brings some, and an operator class can be named"
         yield Fails("42704", because, certain=True)
 
 
@@ -129,9 +140,15 @@ def _keys(node: Any, relation: Relation, catalog: Catalog) -> Iterator[Fails]:
     for command in alter_commands(node):
         if command.type == "AT_AddConstraint" and is_node(command.definition, "Constraint"):
             spec = constraint_spec(command.definition)
+            if spec is not None and spec.kind == "c" and is_node(spec.expression, "ColumnRef"):
+                column = relation.column(strings(spec.expression.fields)[-1])
+                kind = type_of_column(column, catalog) if column is not None else None
+                if kind is not None and kind.schema == "pg_catalog" and kind.kind == "b" and kind.name != "bool":
+                    because = f"argument of CHECK must be type boolean, not type {kind.printed}"
+                    yield Fails("42804", because, certain=True)
             if spec is not None and spec.kind in ("p", "u") and spec.using_index is None:
                 for name in spec.columns:
-                    yield from _ordered(relation, name, catalog)
+                    yield from _operators(relation, name, "btree", catalog)
     yield from _foreign_keys(node, relation, catalog)
 
 

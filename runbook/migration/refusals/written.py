@@ -25,19 +25,28 @@ def wrong_rows(node: Any, catalog: Catalog) -> Iterator[Fails]:
     if relation.kind not in ("r", "p"):
         return
     if is_node(node, "UpdateStmt"):
-        yield from _updated(node, relation)
+        yield from _updated(node, relation, catalog)
     else:
         yield from _inserted(node, relation, catalog)
 
 
-def _updated(node: Any, relation: Relation) -> Iterator[Fails]:
+def _generated(column: Column, catalog: Catalog) -> str:
+    return "428C9" if column.identity or catalog.major >= GENERATED_STATE_SINCE else "42601"
+
+
+GENERATED_STATE_SINCE = 13
+
+
+def _updated(node: Any, relation: Relation, catalog: Catalog) -> Iterator[Fails]:
     for item in node.target_list:
         target = unwrap(item)
         column = relation.column(target.name)
         if column is None or is_node(unwrap(target.val), "SetToDefault"):
             continue
         if column.generated or column.identity == "a":
-            yield Fails("428C9", f"column {column.name} can only be updated to DEFAULT", certain=True)
+            yield Fails(
+                _generated(column, catalog), f"column {column.name} can only be updated to DEFAULT", certain=True
+            )
 
 
 def _inserted(node: Any, relation: Relation, catalog: Catalog) -> Iterator[Fails]:
@@ -83,7 +92,11 @@ def _values(pairs: list[tuple[Column, Any]], override: str, catalog: Catalog) ->
         if column.generated or (
             column.identity == "a" and override not in ("OVERRIDING_SYSTEM_VALUE", "OVERRIDING_USER_VALUE")
         ):
-            yield Fails("428C9", f"cannot insert a non-DEFAULT value into column {column.name}", certain=True)
+            yield Fails(
+                _generated(column, catalog),
+                f"cannot insert a non-DEFAULT value into column {column.name}",
+                certain=True,
+            )
         else:
             refused = constant_refused(value, type_of_column(column, catalog), catalog)
             if refused is not None:
