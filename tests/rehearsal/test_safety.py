@@ -99,6 +99,19 @@ async def test_a_rehearsal_stopped_by_its_limit_leaves_nothing(database: Databas
     assert sessions(database) == 0
 
 
+async def test_a_lock_that_is_not_given_ends_the_rehearsal_and_is_no_failure_of_the_file(database: Database) -> None:
+    database.execute(SHOP)
+    with database.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE orders")
+        holder.execute("PREPARE TRANSACTION 'holds_orders'")
+    done = await rehearse(parse("ALTER TABLE orders ADD COLUMN a int"), database.dsn(), limits=Limits(lock_s=0.3))
+    database.execute("ROLLBACK PREPARED 'holds_orders'")
+    assert done.rehearsal.outcome == "stopped"
+    assert done.rehearsal.failure is None
+    assert "a lock that another session holds" in (done.rehearsal.because or "")
+
+
 async def test_the_files_own_timeout_is_kept_and_its_end_is_a_failure(database: Database) -> None:
     done = await rehearse(parse("SET statement_timeout = '300ms'; SELECT pg_sleep(120)"), database.dsn())
     failure = done.rehearsal.failure
