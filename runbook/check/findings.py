@@ -141,17 +141,20 @@ def _residual(told: StatementForecast) -> _Part:
     """What no hazard names: a lock that is held while others wait, or a statement that could not be analysed."""
     strong = sorted({f"{lock_name(k.mode)} on {k.relation}" for k in told.locks if k.pre_existing})
     if told.confidence == "opaque" and not (told.blocks.reads or told.blocks.writes):
-        return _Part("not-analysed", told.severity, told.opaque_because or "this statement cannot be analysed")
+        return _Part("not-analysed", told.severity, f"not analysed: {told.opaque_because or 'nothing is known of it'}")
     held = f" for about {told.seconds.likely:.0f} s" if told.seconds is not None and told.seconds.likely >= 1 else ""
     what = ", ".join(strong) or "locks of earlier statements"
     return _Part("lock-blocks-queries", told.severity, f"{what} {'is' if len(strong) == 1 else 'are'} held{held}")
 
 
 def _wait(told: StatementForecast) -> str:
-    first = told.waits_for[0]
-    more = f", and {len(told.waits_for) - 1} more" if len(told.waits_for) > 1 else ""
-    who = f"pid {first.pid}" if first.pid else "a prepared transaction"
-    return f"waits now for {who}, which holds {lock_name(first.mode)} on {first.relation}{more}"
+    shown = []
+    for held in told.waits_for[:3]:
+        who = f"pid {held.pid}" if held.pid else "a prepared transaction"
+        name = held.application_name or held.state
+        shown.append(f"{who}{f' ({name})' if name else ''}, which holds {lock_name(held.mode)} on {held.relation}")
+    more = f"; and {len(told.waits_for) - 3} more" if len(told.waits_for) > 3 else ""
+    return f"would wait for {'; '.join(shown)}{more}"
 
 
 def _by_seconds(told: StatementForecast) -> Severity:

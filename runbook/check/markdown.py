@@ -43,7 +43,9 @@ def as_markdown(report: Report) -> Iterator[str]:
 
 
 def _item(finding: Finding) -> str:
-    text = f"- {escape(finding.message)}"
+    answered = ""
     if finding.suppressed is not None:
-        return f"{text} (ignored {code(finding.id)}: {escape(finding.suppressed.reason)})"
-    return f"{text} (known {code(finding.id)}: in the baseline)" if finding.known else text
+        answered = f", ignored: {escape(finding.suppressed.reason)}"
+    elif finding.known:
+        answered = ", in the baseline"
+    return f"- {escape(finding.message)} ({code(finding.id)}{answered})"

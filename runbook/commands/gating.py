@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runbook.config import Config
     from runbook.migration.model import Migration
     from runbook.migration.result import Forecast
+    from runbook.triage.case import SideCase
 
 
 def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,6 +118,59 @@ def _narrate(found: Given, since: str | None) -> None:
     if gone:
         said += f"; deleted: {', '.join(gone[:5])}{' ...' if len(gone) > 5 else ''}"
     click.echo(f"runbook: {said}", err=True)
+
+
+def to_forecast(given: Given, *, on_server: bool) -> Migration:
+    """What is forecast: on a server, that has the rest already, only what changed."""
+    if given.changes is None or not on_server:
+        return given.migration
+    from runbook.check.scope import narrowed
+
+    return narrowed(given.migration, given.changes.__contains__)
+
+
+def forecast_without_server(given: Given, server_version_num: int) -> Forecast:
+    """The forecast for tables that are taken to be large and busy; the files that did not change are history."""
+    from runbook.migration import Catalog, forecast
+
+    catalog = Catalog.assumed(server_version_num)
+    if given.changes is not None:
+        from runbook.check.scope import forecast_on_history
+
+        return forecast_on_history(given.migration, given.changes.__contains__, catalog)
+    files = sum(1 for f in given.migration.files if f.statements)
+    if files > 1 and given.whole_project:
+        click.echo(
+            f"runbook: {files} files are read as one migration: what an earlier one creates is new and empty to the "
+            "later ones; with --since REV those that did not change are history",
+            err=True,
+        )
+    return forecast(given.migration, catalog)
+
+
+def only_reported(found: Forecast, given: Given) -> Forecast:
+    """The forecast without what did not change."""
+    if given.changes is None:
+        return found
+    from runbook.check.scope import only_changed
+
+    return only_changed(found, given.migration, given.changes.__contains__)
+
+
+def pending_on(side: SideCase, migration: Migration, given: Given) -> Migration:
+    """Of a folder, what the side's own history has yet to run; files that are named are meant."""
+    if not any(Path(p).is_dir() for p in given.paths):
+        return migration
+    from runbook.triage.case import Case
+    from runbook.triage.pending import pending_migration
+
+    pending = pending_migration(Case(production=side, migration=migration, given=True)) or migration
+    ran = len(migration.files) - len(pending.files)
+    if ran:
+        click.echo(
+            f"runbook: {side.name} has run {ran} of {len(migration.files)} files; the others are pending", err=True
+        )
+    return pending
 
 
 def judged(found: Forecast, migration: Migration, given: Given, config: Config, fail_on: str) -> Report:
