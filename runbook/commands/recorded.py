@@ -1,7 +1,8 @@
-"""``runbook sessions``, ``show`` and ``export``: what was recorded."""
+"""``runbook sessions``, ``show``, ``export`` and ``replay``: what was recorded."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -69,6 +70,37 @@ def export(session: str, format_: str, output: str | None) -> int:
         click.echo(render(state, playbooks, format_), nl=False)
     else:
         click.echo(str(write(state, playbooks, format_, Path(output))), err=True)
+    return EXIT_OK
+
+
+@click.command()
+@click.argument("session")
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, show_default=True, help="1 is as it happened.")
+@click.option("--at", metavar="TIME|#EVENT", help="Where to begin, paused: 2:30 or #34.")
+@click.option("--follow", is_flag=True, help="Follow a session that is still being written.")
+def replay(session: str, speed: float, at: str | None, follow: bool) -> int:
+    """Play a recorded session in the app; no database is needed."""
+    from runbook.config import load
+    from runbook.session.replay import open_replay
+
+    config = load()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failed("there is no terminal to open the app on; `runbook show` prints a session.")
+    playbooks, _ = load_playbooks(config)
+    recording = open_replay(_journal(session), playbooks, speed=speed, follow=follow)
+    for problem in recording.problems:
+        click.echo(f"runbook: {problem}", err=True)
+    from runbook.tui.app import RunbookApp
+    from runbook.tui.loop import run_to_end
+    from runbook.tui.replaying import jump, place
+
+    if at is not None:
+        where = place(at)
+        if where is None:
+            raise Failed(f"--at takes a time like 2:30 or an event like #34, not {at!r}.")
+        jump(recording, where)
+        recording.playing = False
+    run_to_end(RunbookApp(recording, theme=config.theme or None, replay=recording))
     return EXIT_OK
 
 

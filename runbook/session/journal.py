@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,33 +120,62 @@ def encode(event: Event, chain: str) -> tuple[bytes, str]:
 
 def read(path: Path) -> Recording:
     """All events of a journal; broken lines are named, not fatal. Raises ``JournalError`` when it cannot be opened."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise JournalError(f"{path} cannot be read: {error.strerror}") from None
-    events: list[Event] = []
-    problems: list[str] = []
-    chain = ""
-    for number, line in _lines(data):
+    reader = Reader(path)
+    events = (*reader.more(), *reader.last())
+    return Recording(path, events, reader.problems)
+
+
+class Reader:
+    """A journal that may still be written: ``more`` returns the events that came since it was last asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: tuple[str, ...] = ()
+        self._at = 0
+        self._number = 0
+        self._chain = ""
+        self._rest = b""  # a line whose end is not written yet
+
+    def more(self) -> tuple[Event, ...]:
+        """Events since the last call; broken lines go to ``problems``. Raises ``JournalError`` when it cannot be read."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._at)
+                data = file.read()
+        except OSError as error:
+            raise JournalError(f"{self.path} cannot be read: {error.strerror}") from None
+        self._at += len(data)
+        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        found = (self._event(line) for line in (whole + newline).splitlines(keepends=True))
+        return tuple(event for event in found if event is not None)
+
+    def last(self) -> tuple[Event, ...]:
+        """What stands after the last line's end, when no more will come: an event, or a line that a crash cut off."""
+        if not self._rest.strip():
+            return ()
+        known = self.problems
+        event = self._event(self._rest)
+        if event is None:
+            where = f"{self.path}:{self._number}"
+            self.problems = (*known, f"{where}: this line was cut off while it was written")
+            return ()
+        return (event,)
+
+    def _event(self, line: bytes) -> Event | None:
+        self._number += 1
+        if not line.strip():
+            return None
+        where = f"{self.path}:{self._number}"
         try:
             event, body = _decode(line)
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-            torn = not line.endswith(b"\n") and number == data.count(b"\n") + 1
-            what = "was cut off while it was written" if torn else f"cannot be read: {error}"
-            problems.append(f"{path}:{number}: this line {what}")
-            continue
+            self.problems += (f"{where}: this line cannot be read: {error}",)
+            return None
         claimed = line[len(_CHAIN_HEAD) : len(_CHAIN_HEAD) + _CHAIN_LENGTH].decode("ascii", "replace")
-        if claimed != _link(chain, body):
-            problems.append(f"{path}:{number}: this line does not follow the one before it: something was changed")
-        chain = claimed
-        events.append(event)
-    return Recording(path, tuple(events), tuple(problems))
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(data.splitlines(keepends=True), start=1):
-        if line.strip():
-            yield number, line
+        if claimed != _link(self._chain, body):
+            self.problems += (f"{where}: this line does not follow the one before it: something was changed",)
+        self._chain = claimed
+        return event
 
 
 def _decode(line: bytes) -> tuple[Event, bytes]:

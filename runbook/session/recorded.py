@@ -58,8 +58,7 @@ class RecordedSession:
         if count < self.shown:
             self._state = fold_all(self._events[:count], State(path=self._path))
             self.shown = count
-            if count:
-                self._tell(self._events[count - 1])
+            self._tell(self._events[max(count, 1) - 1])
             return
         for event in self._events[self.shown : count]:
             self._state = fold(self._state, event)

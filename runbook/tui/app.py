@@ -19,12 +19,14 @@ from runbook.session.state import State
 from runbook.text import clean, clean_line
 from runbook.tui.choices import CaseChoices, SideOption
 from runbook.tui.paint import SafetyNet
+from runbook.tui.replaying import REPLAY_BINDINGS, jump, move
 from runbook.tui.themes import DEFAULT, THEMES, VARIABLES
 
 if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from runbook.session.events import Event
+    from runbook.session.replay import ReplaySession
     from runbook.session.source import SessionSource
 
 __all__ = ["CaseChoices", "RunbookApp", "SideOption", "exit_code", "run", "show"]
@@ -65,6 +67,7 @@ class RunbookApp(App[int]):
         Binding("g", "open('case')", "give", id="app.give", tooltip="Give a side, an error, a migration, what you see"),
         Binding("question_mark", "help", "help", key_display="?", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "quit", "quit", id="app.quit", tooltip="End the session; nothing of ours stays on a server"),
+        *REPLAY_BINDINGS,
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, tooltip="The same, also while you type"),
         Binding("ctrl+c", "interrupt", "interrupt", show=False, id="app.interrupt", tooltip="Leave with exit code 130"),
     ]
@@ -78,11 +81,16 @@ class RunbookApp(App[int]):
         case: CaseChoices | None = None,
         theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        replay: ReplaySession | None = None,
     ) -> None:
-        """``start``: look at the sides as soon as the first frame stands. ``case``: open the case screen first."""
+        """``start``: look at the sides as soon as the first frame stands. ``case``: open the case screen first.
+
+        ``replay``: the source, when it is a recording with a clock.
+        """
         super().__init__()
         self.source = source
         self.case = case
+        self.replay = replay
         self._start = start
         self._wanted_theme = theme or DEFAULT
         self._clock = clock
@@ -132,6 +140,8 @@ class RunbookApp(App[int]):
         self.theme = self._wanted_theme if self._wanted_theme in self.available_themes else DEFAULT
         self._unsubscribe = self.source.subscribe(self._heard)
         self.state = self.source.state
+        if self.replay is not None:
+            self.run_worker(self.replay.play(), name="the recording", group="replay", description="playing")
         nothing = not (self.state.given or self.state.error or self.state.migration)
         if self.case is not None and nothing:
             self.call_after_refresh(self.action_open, "case")
@@ -157,6 +167,8 @@ class RunbookApp(App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("note", "look_again") or (action == "open" and parameters == ("case",)):
             return True if self.source.live else None
+        if action in ("replay", "jump"):
+            return self.replay is not None and not self.screen.is_modal
         return True
 
     async def action_back(self) -> None:
@@ -176,6 +188,20 @@ class RunbookApp(App[int]):
         """Back to where it starts."""
         while len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def action_replay(self, what: str) -> None:
+        """Move in a recording's time."""
+        if self.replay is not None:
+            move(self.replay, what)
+
+    @work(group="dialog", description="jumping in the recording")
+    async def action_jump(self) -> None:
+        from runbook.tui.screens.dialogs import JumpDialog
+
+        if self.replay is not None:
+            place = await self.push_screen_wait(JumpDialog(self.replay.length, self.replay.length_s))
+            if place is not None:
+                jump(self.replay, place)
 
     def show_step(self, step: str) -> None:
         """The triage screen with one step selected."""

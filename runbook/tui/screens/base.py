@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from runbook.session.state import State
 from runbook.tui.bars import HeaderBar, KeyBar
+from runbook.tui.replaying import ReplayBar
 
 if TYPE_CHECKING:
     from runbook.session.source import SessionSource
@@ -38,6 +39,7 @@ class SessionScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield HeaderBar(id="header")
         yield from self.body()
+        yield ReplayBar(id="replay")
         yield KeyBar(id="keys")
 
     def body(self) -> ComposeResult:

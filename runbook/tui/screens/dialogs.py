@@ -15,6 +15,8 @@ from textual.widgets import Input, Label, RadioButton, RadioSet
 
 from runbook.text import clean
 from runbook.tui.paint import Builder, Lines
+from runbook.tui.replaying import place
+from runbook.tui.views.header import clock
 
 T = TypeVar("T")
 FORMATS = (("markdown", "Markdown, for people", ".md"), ("json", "JSON, for programs", ".json"))
@@ -46,6 +48,30 @@ class NoteDialog(_Dialog[str]):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
+
+
+class JumpDialog(_Dialog[Any]):
+    """Where in a recording to go. Returns an event's number (int), seconds (float), or None."""
+
+    def __init__(self, events: int, seconds: float) -> None:
+        super().__init__()
+        self._range = f"0:00 to {clock(seconds)}, or #1 to #{events}"
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label("Go to a time or an event", classes="dialog-title")
+            yield Input(placeholder=self._range, id="place")
+            yield label(f"{self._range}; Enter goes, Escape stays", id="hint", classes="hint")
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        found = place(event.value)
+        if found is not None:
+            self.dismiss(found)
+        elif event.value.strip():
+            hint = self.query_one("#hint", Label)
+            hint.update(Content(clean(f"neither a time like 2:30 nor an event like #34: {event.value}")))
+            hint.add_class("-problem")
 
 
 class PathDialog(_Dialog[Any]):

@@ -144,7 +144,8 @@ class TriageScreen(SessionScreen):
         pane = self.query_one("#compared", Lines)
         pane.border_title = _title(selected)
         as_of = state.locks.sampled_at[11:19] if selected == "locks" and state.locks is not None else ""
-        pane.border_subtitle = Content(clean_line(f"as of {as_of} UTC, l watches it live") if as_of else "")
+        live = ", l watches it live" if self.source.live else ""
+        pane.border_subtitle = Content(clean_line(f"as of {as_of} UTC{live}") if as_of else "")
         pane.display_lines(lambda width: compared(state, selected, width))
 
     @property
