@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +83,8 @@ class Report:
 
     def relative(self, path: str) -> str:
         """``path`` from the root with forward slashes; absolute where it lies outside."""
-        absolute = Path(path).absolute()
-        for root in (self.root.absolute(), self.root.resolve()):
+        absolute = Path(os.path.abspath(path))
+        for root in (Path(os.path.abspath(self.root)), self.root.resolve()):
             for place in (absolute, absolute.resolve()):
                 if place.is_relative_to(root):
                     return place.relative_to(root).as_posix()
