@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from runbook.migration.apply import apply
-from runbook.migration.ast import enum_name, is_node
+from runbook.migration.ast import constant, enum_name, is_node
 from runbook.migration.catalog import Catalog, RelationKey
 from runbook.migration.conflicts import STRENGTH, blocks_reads, blocks_writes, conflicts
 from runbook.migration.data_checks import Present, data_checks
@@ -34,7 +34,7 @@ from runbook.migration.result import (
     Summary,
     WaitsFor,
 )
-from runbook.migration.rights import Missing, missing
+from runbook.migration.rights import Missing, missing, missing_after_set_role
 from runbook.migration.severity import severity
 from runbook.migration.timing import DEFAULT, Throughput, amounts, seconds_of
 from runbook.sql import quote_qualified
@@ -230,9 +230,14 @@ class _Walk:
         return told
 
     def _lacking(self, statement: Statement) -> Missing | None:
-        """The first right that the migration's role lacks; not asked once SET ROLE has made it another role."""
+        """The first right that the role lacks which the statement runs as: the migration's, or after SET ROLE another."""
         role = self.catalog.roles.get(self.role)
-        if self.catalog.role != self.role or self.catalog.is_assumed or (role is not None and role.superuser):
+        if self.catalog.is_assumed:
+            return None
+        if self.catalog.role != self.role:
+            lacking = (missing_after_set_role(n, self.catalog, self.role) for n in needs(statement, self.catalog))
+            return next((m for m in lacking if m is not None), None)
+        if role is not None and role.superuser:
             return None
         return next((m for n in needs(statement, self.catalog) if (m := missing(n, self.catalog)) is not None), None)
 
@@ -299,6 +304,8 @@ class _Walk:
             self._transaction_statement(node)
         else:
             self.present.note(statement, found, before)
+            if _resets_role(node):
+                self.catalog = replace_keeping(self.catalog, role=self.role)
 
     def _transaction_statement(self, node: Any) -> None:
         transaction = self.transaction
@@ -353,6 +360,17 @@ def _outside_transaction(
     if kind in ("TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO") and node.savepoint_name not in names:
         return Fails("3B001", f"savepoint {node.savepoint_name} does not exist", certain=True)
     return None
+
+
+def _resets_role(node: Any) -> bool:
+    """RESET ROLE, SET ROLE NONE, the same of SESSION AUTHORIZATION, DISCARD ALL."""
+    if is_node(node, "DiscardStmt"):
+        return enum_name(node, "target") == "DISCARD_ALL"
+    if not is_node(node, "VariableSetStmt") or node.name.lower() not in ("role", "session_authorization"):
+        return False
+    return enum_name(node, "kind") in ("VAR_RESET", "VAR_SET_DEFAULT") or (
+        bool(node.args) and str(constant(node.args[0])).lower() == "none"
+    )
 
 
 _HOLD = 0x0020  # CURSOR_OPT_HOLD, parsenodes.h

@@ -84,6 +84,30 @@ def missing(need: Need, catalog: Catalog) -> Missing | None:
     return None
 
 
+def missing_after_set_role(need: Need, catalog: Catalog, session_role: str) -> Missing | None:
+    """The same once SET ROLE has made it ``catalog.role``, of which only its attributes and what it owns were read.
+
+    SET ROLE to yet another role is the session's right. What another role owns is lacked unless it is a member, which
+    is not known; privileges of the new role were not read, and nothing is said of them.
+    """
+    role = catalog.roles.get(catalog.role)
+    session = catalog.roles.get(session_role)
+    if role is None or catalog.is_assumed:
+        return None
+    if need.kind == "membership" and need.privilege == "SET ROLE":
+        allowed = (session is not None and session.superuser) or need.name.name in catalog.settable_roles
+        return None if allowed else missing(need, replace(catalog, role=session_role))
+    if role.superuser or need.kind not in ("owner", "other", "superuser", "extension"):
+        return None
+    alone = replace(catalog, usable_roles=frozenset({catalog.role}), can_create_schema=True)
+    found = missing(need, alone)
+    if found is None or need.kind == "other":
+        return found
+    return replace(
+        found, because=f"{found.because} (after SET ROLE, memberships of {role.name} were not read)", certain=False
+    )
+
+
 def _owner(need: Need, catalog: Catalog) -> Missing | None:
     owner: str | None
     if need.object_type == "SCHEMA":
