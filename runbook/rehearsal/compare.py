@@ -32,6 +32,7 @@ class Measured:
     scans: tuple[str, ...]
     index_builds: tuple[str, ...]
     wal_bytes: int
+    new_index_builds: tuple[str, ...] = ()  # on tables that the migration made
 
 
 def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: Snapshot) -> Measured:
@@ -69,6 +70,7 @@ def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: 
         rewrites=names((o for o in found.rewrites if o in first.relations), "rm"),
         scans=names((o for o in found.scans if o in first.relations), "rm"),
         index_builds=names((o for o in found.index_builds if of_old_table(o)), "i"),
+        new_index_builds=names((o for o in found.index_builds if not of_old_table(o)), "i"),
         wal_bytes=found.wal_bytes,
     )
 
@@ -97,8 +99,8 @@ def disagreements(
         # A new, empty file is read when its indexes are built: that is part of the rewrite.
         scans = tuple(name for name in did.scans if name in told.scans or name not in told.rewrites)
         found += _sets("scans", () if _uncounted(statement.node) else told.scans, scans, catalog)
-        if any(lock.pre_existing for lock in told.locks):  # an index of a table that is new itself is not measured
-            found += _sets("index_builds", told.index_builds, did.index_builds, catalog)
+        builds = tuple(name for name in told.index_builds if name not in did.new_index_builds)
+        found += _sets("index_builds", builds, did.index_builds, catalog)
     return tuple(found)
 
 

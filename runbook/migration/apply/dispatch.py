@@ -56,7 +56,7 @@ from runbook.migration.edit import (
     with_type,
     without,
 )
-from runbook.migration.effects.types import type_written
+from runbook.migration.effects.types import is_of, type_written
 from runbook.migration.model import Statement
 from runbook.sql import split_qualified
 
@@ -325,8 +325,9 @@ def _drop(catalog: Catalog, node: Any) -> Catalog:
             parts = strings(unwrap(item).items)
             relation = catalog.find(parts[-3] if len(parts) > 2 else None, parts[-2])
             if relation is not None:
-                kept = tuple(t for t in relation.triggers if t.name != parts[-1])
-                catalog = with_relation(catalog, replace(relation, triggers=kept))
+                for member in lineage(catalog, relation) if relation.kind == "p" else (relation,):
+                    kept = tuple(t for t in member.triggers if t.name != parts[-1])
+                    catalog = with_relation(catalog, replace(member, triggers=kept))
         elif kind in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"):
             overloads = catalog.functions.get(name.name, ())
             catalog = with_functions(catalog, name.name, overloads[:-1] if len(overloads) > 1 else ())
@@ -375,7 +376,7 @@ def _drop_type(catalog: Catalog, schema: str | None, name: str) -> Catalog:
             continue
         for relation in list(catalog.relations.values()):
             for column in relation.columns:
-                if column.type.rsplit(".", 1)[-1] == name and column.type_schema == candidate:
+                if is_of(column.type, column.type_schema, kind):
                     catalog = drop_column(catalog, catalog.relations[relation.key], column.name, recurse=False)
         return with_type(catalog, (candidate, name), None)
     return catalog

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from runbook.migration.ast import enum_name, qualified
-from runbook.migration.catalog import Catalog, Constraint, Dependant, Index, Relation, RelationKey, Schema
+from runbook.migration.catalog import (
+    Catalog,
+    Constraint,
+    Dependant,
+    Index,
+    Relation,
+    RelationKey,
+    Schema,
+    TypeObject,
+)
 from runbook.migration.edit import (
     index_key,
     lineage,
@@ -17,6 +26,8 @@ from runbook.migration.edit import (
     with_tables,
     with_type,
 )
+from runbook.migration.effects.types import is_of
+from runbook.sql import quote_ident
 
 _RELATION_OBJECTS = frozenset(
     {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE", "OBJECT_INDEX"}
@@ -188,8 +199,23 @@ def _rename_type(catalog: Catalog, schema: str | None, was: str, to: str) -> Cat
     for candidate in [schema] if schema is not None else catalog.search_path:
         kind = catalog.types.get((candidate, was))
         if kind is not None:
+            catalog = _rename_in_columns(catalog, kind, to)
             catalog = with_type(catalog, (candidate, was), None)
             return with_type(catalog, (candidate, to), replace(kind, name=to))
+    return catalog
+
+
+def _rename_in_columns(catalog: Catalog, kind: TypeObject, to: str) -> Catalog:
+    """Columns of the type, and of arrays of it, under its new name."""
+    for relation in list(catalog.relations.values()):
+        if any(is_of(c.type, c.type_schema, kind) for c in relation.columns):
+            columns = tuple(
+                replace(c, type=quote_ident(to) + ("[]" if c.type.endswith("[]") else ""))
+                if is_of(c.type, c.type_schema, kind)
+                else c
+                for c in relation.columns
+            )
+            catalog = with_relation(catalog, replace(relation, columns=columns))
     return catalog
 
 

@@ -11,6 +11,7 @@ from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage
 from runbook.migration.effects import foreign_keys, indexes
 from runbook.migration.effects.scene import AX, Failed, Scene
+from runbook.migration.effects.types import is_of
 from runbook.sql import quote_ident
 
 _KIND = {
@@ -192,12 +193,6 @@ def drop_type(scene: Scene, found: TypeObject, *, cascade: bool) -> None:
                 scene.lock_index(relation, index, AX)
     if found.kind == "c":
         scene.lock_key((found.schema, found.name), AX)
-
-
-def is_of(printed: str, schema: str, found: TypeObject) -> bool:
-    """Whether a column's type as the catalog holds it is this user type, or an array of it."""
-    bare = printed.removesuffix("[]").rsplit(".", 1)[-1].strip('"')
-    return bare == found.name and schema in (found.schema, "pg_catalog")
 
 
 def users_of(scene: Scene, found: TypeObject) -> list[Relation]:

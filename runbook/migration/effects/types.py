@@ -12,6 +12,7 @@ from typing import Any
 
 from runbook.migration.ast import ColumnSpec, TypeRef, strings, type_ref, unwrap
 from runbook.migration.catalog import Catalog, Column, TypeObject
+from runbook.sql import quote_ident
 
 # What format_type prints for a built-in type, and its name in pg_type.
 BUILT_IN: dict[str, str] = {
@@ -95,7 +96,7 @@ class Type:
     @property
     def printed(self) -> str:
         """As ``format_type`` would, without modifier."""
-        base = PRINTED.get(self.name, self.name)
+        base = PRINTED.get(self.name, self.name if self.schema == "pg_catalog" else quote_ident(self.name))
         return base + "[]" if self.array else base
 
 
@@ -110,6 +111,12 @@ def type_of_column(column: Column, catalog: Catalog) -> Type:
     kind = column.type_kind
     domain = _user_type(catalog, column.type_schema, name) if kind == "d" and not array else None
     return Type(name, column.typmod, column.type_schema, array, kind, domain)
+
+
+def is_of(printed: str, schema: str, found: TypeObject) -> bool:
+    """Whether a column's type as the catalog holds it is this user type, or an array of it."""
+    bare = printed.removesuffix("[]").rsplit(".", 1)[-1].strip('"')
+    return bare == found.name and schema in (found.schema, "pg_catalog")
 
 
 def type_written(written: TypeRef, catalog: Catalog) -> Type:
@@ -223,7 +230,8 @@ def conversion_rewrites(old: Type, new: Type, catalog: Catalog, *, using: Any, c
         return not widens(source.name, source.typmod, target.typmod)
     if {source.name, target.name} == {"timestamp", "timestamptz"}:
         zone = catalog.settings.get("TimeZone", catalog.timezone)
-        return zone.lower() not in UTC_ZONES or not widens(target.name, source.typmod, target.typmod)
+        # The conversion has no precision of its own: a length coercion over it is spared at full precision only.
+        return zone.lower() not in UTC_ZONES or not widens(target.name, -1, target.typmod)
     if (source.name, target.name) in BINARY_COERCIBLE:
         return not _length_free(source, target)
     return True
