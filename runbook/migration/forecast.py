@@ -21,6 +21,7 @@ from runbook.migration.data_checks import Present, data_checks
 from runbook.migration.edit import replace_keeping
 from runbook.migration.effects import Effects, effects
 from runbook.migration.hazards import Context, added_labels, hazards, uses_label
+from runbook.migration.lock_table import overflow
 from runbook.migration.model import Migration, MigrationFile, Statement
 from runbook.migration.needs import needs
 from runbook.migration.refusals import refusal
@@ -259,7 +260,8 @@ class _Walk:
             return replace(found.fails, certain=not self.unsure)
         if lacking is not None:
             return Fails("42501", lacking.because, certain=lacking.certain and not self.unsure)
-        return found.fails
+        held = self.transaction.held if self.transaction is not None else {}
+        return found.fails or overflow(len({*held, *(key for key, _ in found.modes)}), self.catalog)
 
     def _label_used_early(self, statement: Statement) -> str | None:
         if self.transaction is None or statement.node is None or is_node(statement.node, "AlterEnumStmt"):

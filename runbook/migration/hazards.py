@@ -86,6 +86,7 @@ FAILURES: dict[str, str] = {
     "22P02": "invalid-data-for-type",
     "2BP01": "dependent-object",
     "42830": "foreign-key-target-mismatch",
+    "53200": "lock-table-full",
     "58P01": "extension-not-available",
 }
 
