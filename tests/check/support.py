@@ -24,6 +24,7 @@ class Done:
 
     @property
     def json(self) -> Any:
+        assert self.out, self.err
         return json.loads(self.out)
 
     def findings(self) -> list[tuple[str, int, str]]:
