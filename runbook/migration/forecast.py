@@ -184,10 +184,12 @@ class _Walk:
         elif self.transaction is None:
             self.transaction = _Transaction(self.catalog)
         found = effects(statement, self.catalog)
-        after = found.after or (self.catalog if _certain(found.fails) else apply(self.catalog, statement))
+        refused = _outside_transaction(statement, found, self.transaction, inside) or refusal(statement, self.catalog)
+        stops = _certain(found.fails) or _certain(refused)
+        after = self.catalog if stops else found.after or apply(self.catalog, statement)
         transaction = self.transaction
         lacking = self._lacking(statement)
-        fails = self._fails(statement, found, inside, lacking)
+        fails = self._fails(statement, found, inside, lacking, refused)
         asks = () if _certain(fails) else data_checks(statement, self.catalog, self.present)
         seconds = seconds_of(found, self.catalog, self.throughput)
         context = Context(
@@ -242,7 +244,9 @@ class _Walk:
             return None
         return next((m for n in needs(statement, self.catalog) if (m := missing(n, self.catalog)) is not None), None)
 
-    def _fails(self, statement: Statement, found: Effects, inside: bool, lacking: Missing | None) -> Fails | None:
+    def _fails(
+        self, statement: Statement, found: Effects, inside: bool, lacking: Missing | None, refused: Fails | None
+    ) -> Fails | None:
         if found.transaction == "forbidden" and inside and is_node(statement.node, "DoStmt"):
             because = "a COMMIT or ROLLBACK in a DO block is refused inside a transaction block"
             return Fails("2D000", because, certain=found.confidence == "exact")
@@ -253,7 +257,6 @@ class _Walk:
         if label is not None:
             because = f"the enum value {label} was added in this transaction and cannot be used before it commits"
             return Fails("55P04", because, certain=True)
-        refused = _outside_transaction(statement, found, self.transaction, inside) or refusal(statement, self.catalog)
         if refused is not None:
             return replace(refused, certain=refused.certain and not self.unsure)
         if found.fails is not None and found.fails.certain:
