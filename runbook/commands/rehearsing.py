@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from runbook.migration.model import Migration
     from runbook.migration.result import Forecast
     from runbook.migration.timing import Throughput
-    from runbook.rehearsal.result import Rehearsal, Rehearsed
+    from runbook.rehearsal.result import Rehearsal, Rehearsed, StatementRehearsal
     from runbook.rehearsal.signs import Production
 
 
@@ -102,9 +103,17 @@ async def _until_signalled(
             functions=functions_of(migration),
             limits=Limits(total_s=limit_s),
             connect_timeout_s=config.connect_timeout_s,
+            on_statement=_progress if sys.stderr.isatty() else None,
         )
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def _progress(one: StatementRehearsal) -> None:
+    from runbook.text import clean_line
+
+    if one.status != "not_reached":
+        click.echo(f"{clean_line(one.file)}:{one.line}: {one.status.replace('_', ' ')}", err=True)
 
 
 async def _production(config: Config) -> list[Production]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -27,6 +27,7 @@ from runbook.postgres.pipeline import ConnectionLost, DeadlinePassed, Outcome, Q
 from runbook.postgres.probe import file_for
 from runbook.postgres.reading import Refusal
 from runbook.postgres.refusals import ConnectionRefused
+from runbook.rehearsal.escapes import Routine, reaching_out
 from runbook.rehearsal.measure import LOCKS, RELATIONS, WAL, Snapshot, snapshot
 from runbook.rehearsal.result import Notice, ServerError
 from runbook.rehearsal.signs import Client, Production, ServerFacts, refusal, signs, standing
@@ -62,10 +63,18 @@ SELECT pg_catalog.json_build_object(
          AND a.usesysid IS NOT NULL AND coalesce(a.backend_type, 'client backend') = 'client backend'
          AND coalesce(a.application_name, '') NOT LIKE 'runbook%'))::pg_catalog.text
   FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()"""
-_OUTSIDE_FUNCTIONS = """
-SELECT DISTINCT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
- WHERE p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')
-   AND (p.prosrc ~* {pattern} OR NOT l.lanpltrusted)"""
+_ROUTINES = """
+SELECT p.proname::pg_catalog.text, l.lanname::pg_catalog.text, l.lanpltrusted, coalesce(p.prosrc, '')
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+ WHERE p.oid >= 16384 AND (l.lanname NOT IN ('c', 'internal') OR p.proname ~ '^(dblink|http)')"""
+_TRIGGERS = """
+SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), p.proname::pg_catalog.text
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE t.tgenabled <> 'D'"""
+_EVENT_TRIGGERS = """
+SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
+ WHERE e.evtenabled <> 'D'"""
 _SEQUENCES = """
 SELECT s.schemaname::pg_catalog.text, s.sequencename::pg_catalog.text, s.last_value FROM pg_catalog.pg_sequences s"""
 _DEFERRED = """
@@ -261,18 +270,14 @@ class RehearsalConnection:
         """Whether a transaction is open, failed or not."""
         return self._live.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
+    def start_clock(self) -> None:
+        """The time that the rehearsal may take begins now."""
+        self.deadline = time.monotonic() + self.limits.total_s
+
     async def set_up(self) -> None:
         """Read-only until the server was looked at, and bounded from the first statement on."""
-        settings = {
-            "default_transaction_read_only": "on",
-            "lock_timeout": str(self._lock_ms),
-            "statement_timeout": str(self._left_ms),
-            **{name: str(value) for name, value in _WATCHDOGS.items()},
-        }
-        if self.server_version_num < 140000:
-            del settings["client_connection_check_interval"]
-        for name, value in settings.items():
-            await self._live.execute(f"SET {name} = {quote_literal(value)}".encode())
+        await self.command("SET default_transaction_read_only = on")
+        await self._arm()
 
     async def allow_writes(self) -> None:
         """Back to what a session of this role has; the role itself may be read-only."""
@@ -408,10 +413,18 @@ class RehearsalConnection:
         """Where each sequence stands; None: it was never used, or this role may not see it."""
         return {f"{quote_ident(s)}.{quote_ident(n)}": last for s, n, last in await self.rows(_SEQUENCES)}
 
-    async def functions_reaching_out(self, pattern: str) -> frozenset[str]:
-        """Names of this database's own functions whose text matches, or whose language no transaction holds."""
-        sql = _OUTSIDE_FUNCTIONS.format(pattern=quote_literal(pattern))
-        return frozenset(row[0] for row in await self.rows(sql))
+    async def functions_reaching_out(self) -> frozenset[str]:
+        """Names of this database's functions that reach out of a transaction."""
+        return reaching_out(Routine(*row) for row in await self.rows(_ROUTINES))
+
+    async def triggers_calling(self, functions: Collection[str]) -> dict[str, str]:
+        """Tables with an enabled trigger that calls one of ``functions``, with that function."""
+        names = ", ".join(map(quote_literal, sorted(functions)))
+        return dict(await self.rows(f"{_TRIGGERS} AND p.proname IN ({names})")) if functions else {}
+
+    async def event_trigger_functions(self) -> frozenset[str]:
+        """Names of the functions that DDL fires here."""
+        return frozenset(row[0] for row in await self.rows(_EVENT_TRIGGERS))
 
     async def setting(self, name: str) -> str | None:
         """A setting's present value; None where there is none of that name."""

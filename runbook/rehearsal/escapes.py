@@ -1,13 +1,14 @@
 """What a rollback does not undo, and what reaches out of the database: statements that a rehearsal does not run.
 
-Each entry says where it is documented. Functions that only this database's own code calls (a trigger) are not seen here;
-``runbook.rehearsal.run`` names those whose text says so.
+Each entry says where it is documented. What functions of this database do is told by their text (``reaching_out``): a
+statement that calls one, or fires a trigger that does, is not run either.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from runbook.migration.ast import enum_name, functions_used, is_node, options, walk
@@ -18,26 +19,26 @@ from runbook.migration.result import StatementForecast
 from runbook.sql import split_qualified
 
 _OUTSIDE = (
-    ("dblink", "runs SQL on another server, in a transaction of its own"),  # contrib/dblink
+    ("dblink(_\\w+)?", "runs SQL on another server, in a transaction of its own"),  # contrib/dblink
     ("lo_export", "writes a file of the server"),  # 33.3 large objects
     ("pg_file_(write|rename|unlink|sync)", "writes files of the server"),  # contrib/adminpack
-    ("pg_reload_conf|pg_rotate_logfile|pg_promote|pg_switch_wal", "acts on the whole server"),  # 9.28.2, .4
+    ("pg_reload_conf|pg_rotate_logfile|pg_promote|pg_switch_wal|pg_create_restore_point|pg_(start|stop)_backup"
+     "|pg_backup_(start|stop)", "acts on the whole server"),  # 9.28.2, .3, .4
+    ("pg_logical_emit_message", "may write to the replication stream at once"),  # 9.28.6
     ("pg_terminate_backend|pg_cancel_backend", "ends other sessions"),  # 9.28.2
     ("pg_(create|drop|copy|advance)_\\w*slot|pg_(create|copy)_(physical|logical)_replication_slot"
      "|pg_drop_replication_slot|pg_replication_slot_advance|pg_logical_slot_get_(binary_)?changes",
      "acts on replication slots, which no rollback undoes"),  # 9.28.6
     ("pg_replication_origin_\\w+", "acts on replication progress, which no rollback undoes"),  # 9.28.6
     ("pg_stat_reset\\w*|pg_stat_statements_reset", "resets statistics, which no rollback undoes"),  # 27.2.26
-    ("http|http_(get|post|put|patch|delete|head)", "calls another server"),  # extension http
+    ("http(_\\w+)?", "calls another server"),  # extension http
 )  # fmt: skip
 """Functions by pattern, and what they do. 9.28 ...: the PostgreSQL manual's sections."""
 
-_CALLS = tuple(
-    (re.compile(rf"(?:{pattern}){'' if pattern != 'dblink' else '(_.*)?'}\Z"), why) for pattern, why in _OUTSIDE
-)
+_CALLS = tuple((re.compile(rf"(?:{pattern})\Z"), why) for pattern, why in _OUTSIDE)
 IN_TEXT = re.compile(
-    r"\b(?:dblink\w*|lo_export|pg_file_write|http_(?:get|post|put|delete)|pg_terminate_backend)\s*\(|\bTO\s+PROGRAM\b"
-    r"|\bFROM\s+PROGRAM\b",
+    r"\b(?:dblink\w*|lo_export|pg_file_write|http_(?:get|post|put|delete)|pg_terminate_backend)\s*\("
+    r"|\b(?:TO|FROM)\s+PROGRAM\b|\bCOPY\b[^;]*\bTO\s+E?'+/",
     re.IGNORECASE,
 )
 """The same in the text of a function's body, where it may be built at run time."""
@@ -53,7 +54,10 @@ _NODES: dict[str, str] = {
 _SUBSCRIPTION_LOCAL = frozenset({"ALTER_SUBSCRIPTION_ENABLED", "ALTER_SUBSCRIPTION_OPTIONS", "ALTER_SUBSCRIPTION_SKIP"})
 _PREPARED = frozenset({"TRANS_STMT_PREPARE", "TRANS_STMT_COMMIT_PREPARED", "TRANS_STMT_ROLLBACK_PREPARED"})
 _TRUSTED = frozenset({"plpgsql", "sql", "plperl", "plv8", "pltcl", "plcoffee", "plls", "pllua"})
-_DATA = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "TruncateStmt"})
+_DATA = frozenset(
+    {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "TruncateStmt", "DoStmt",
+     "CreateTableAsStmt", "RefreshMatViewStmt", "VacuumStmt", "ExplainStmt"}
+)  # fmt: skip
 
 
 def escape(statement: Statement, told: StatementForecast, catalog: Catalog) -> str | None:
@@ -85,6 +89,48 @@ def escape(statement: Statement, told: StatementForecast, catalog: Catalog) -> s
             if relation is not None and relation.kind == "f":
                 return f"{lock.relation} is a table of another server"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function of the database: ``trusted`` is its language's pg_language.lanpltrusted, ``source`` its text."""
+
+    name: str
+    language: str
+    trusted: bool
+    source: str
+
+
+def reaching_out(routines: Iterable[Routine]) -> frozenset[str]:
+    """Names of functions that reach out of a transaction: by name, language or text, or through one that they call."""
+    found: set[str] = set()
+    rest: list[Routine] = []
+    for one in routines:
+        compiled = one.language in ("c", "internal")
+        known = of_function(one.name) is not None
+        if known or (not compiled and (not one.trusted or IN_TEXT.search(one.source))):
+            found.add(one.name)
+        elif not compiled:
+            rest.append(one)
+    fresh = set(found)
+    while fresh:
+        calls = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(fresh)))})\b")
+        through = [one for one in rest if calls.search(one.source)]
+        rest = [one for one in rest if one not in through]
+        fresh = {one.name for one in through} - found
+        found |= fresh
+    return frozenset(found)
+
+
+def fires(told: StatementForecast, calling: Mapping[str, str]) -> str | None:
+    """The function that a trigger calls when the statement writes rows: ``calling`` has it by its table's name."""
+    if told.kind not in _WRITES:
+        return None
+    written = (lock.relation for lock in told.locks if lock.mode not in ("AccessShareLock", "RowShareLock"))
+    return next((calling[relation] for relation in written if relation in calling), None)
+
+
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "TRUNCATE TABLE", "SELECT"})
 
 
 def of_function(name: str) -> str | None:

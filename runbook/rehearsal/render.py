@@ -35,6 +35,16 @@ def summary(rehearsal: Rehearsal) -> str:
     return "; ".join(parts)
 
 
+def sentence(rehearsal: Rehearsal, index: int) -> str | None:
+    """What the rehearsal has to say of one statement, for who looks at that statement elsewhere."""
+    one = rehearsal.statement(index)
+    if one is None or one.status in ("nothing_to_run", "not_reached"):
+        return None
+    did = _did(one)
+    parts = [f"rehearsed on {clean_line(rehearsal.server)}: {_status(one)}", *([did] if did else []), *_remarks(one)]
+    return "; ".join(parts) + (", as forecast" if one.agrees and one.status == "ran" else "")
+
+
 def text(rehearsal: Rehearsal, forecast: Forecast) -> Iterator[str]:
     """Lines for a terminal. ``forecast``: of the local side."""
     told = {s.index: s for s in forecast.statements}

@@ -1,4 +1,8 @@
-"""A rehearsal from beginning to end: refuse or open, run statement by statement, measure, undo, say what is left."""
+"""A rehearsal from beginning to end: refuse or open, run statement by statement, measure, undo, say what is left.
+
+What a rollback leaves in any case, and no dump shows: dead rows and their space, used transaction ids, WAL, log lines,
+statistics counters, and the row estimates that ANALYZE and CREATE INDEX write over in place (pg_class.reltuples).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ from runbook.postgres.rehearsal import (
 )
 from runbook.postgres.survey import look
 from runbook.rehearsal.compare import disagreements, failure_disagrees, in_words_of_forecast
-from runbook.rehearsal.escapes import IN_TEXT
+from runbook.rehearsal.escapes import fires
 from runbook.rehearsal.measure import Snapshot, done
 from runbook.rehearsal.plan import LABEL_TOO_EARLY, REFUSED_INSIDE, Planned, leaves_out, needed, plan
 from runbook.rehearsal.result import (
@@ -40,6 +44,7 @@ from runbook.rehearsal.throughput import rates
 from runbook.sql import quote_qualified, split_qualified
 
 UNIT, STATEMENT = "runbook_unit", "runbook_statement"  # our savepoints
+_MAKE_FUNCTIONS = frozenset({"CREATE FUNCTION", "CREATE PROCEDURE", "CREATE EXTENSION", "CREATE SCHEMA", "DO"})
 _CHANGE_NOTHING = frozenset(
     {"VACUUM", "ANALYZE", "CHECKPOINT", "REINDEX", "CLUSTER"}
 )  # that a later statement could need
@@ -137,6 +142,7 @@ class _Run:
         try:
             sequences = await self.connection.sequences()
             await self._prepare()
+            self.connection.start_clock()
             await self._statements()
             await self._undo(sequences)
         except _Stop as stop:
@@ -156,12 +162,15 @@ class _Run:
             self._tell(_of(planned, "not_reached"))
 
     async def _prepare(self) -> None:
-        self.outside = await self.connection.functions_reaching_out(IN_TEXT.pattern)
+        self.outside = await self.connection.functions_reaching_out()
+        fired = sorted(self.outside & await self.connection.event_trigger_functions())
+        if fired:
+            raise _Stop(
+                "failed", f"nothing was run: the event trigger function {fired[0]}() reaches out of its transaction"
+            )
         if self.outside:
             names = ", ".join(sorted(self.outside)[:5])
-            self.notes.append(
-                f"functions of this database that reach out of a transaction, if something calls them: {names}"
-            )
+            self.notes.append(f"not run was what calls a function that reaches out of its transaction: {names}")
         if self.mode == "rollback":
             await self.connection.command("BEGIN")
         self.first = self.before = await self.connection.snapshot()
@@ -202,6 +211,9 @@ class _Run:
         if lacks is not None:
             return self._skip(planned, f"it uses {lacks[0]}, and statement {lacks[1]} was not run")
         reaching = [f.name.name for f in functions_used(planned.statement.node) if f.name.name in self.outside]
+        if self.outside and not reaching:
+            calling = await self.connection.triggers_calling(self.outside)
+            reaching = [name for name in [fires(planned.forecast, calling)] if name is not None]
         if reaching:
             return self._skip(planned, f"it is never run in a rehearsal: {reaching[0]}() reaches out of the database")
         return await (self._alone(planned) if planned.action == "alone" else self._inside(planned))
@@ -229,6 +241,8 @@ class _Run:
             raise AssertionError("a statement ended the rehearsal's transaction")
         if planned.guarded:
             await connection.command(f"RELEASE SAVEPOINT {STATEMENT}")
+        if planned.statement.kind in _MAKE_FUNCTIONS:
+            self.outside = await connection.functions_reaching_out()
         after = self.before = await connection.snapshot()
         assert self.first is not None
         did = in_words_of_forecast(done(before, after), before, after, self.first)
@@ -259,12 +273,19 @@ class _Run:
         assert self.first is not None
         did = in_words_of_forecast(done(before, after), before, after, self.first)
         self.before = None
+        opaque = planned.forecast.confidence == "opaque"
+        unseen = replace(planned.forecast, locks=frozenset(), scans=())
+        differ = () if opaque else disagreements(
+            planned.statement, unseen, replace(did, locks=frozenset(), scans=()), self.catalog, missing=self.missing
+        )  # fmt: skip
         return replace(
             _ran(planned, ran),
             committed=True,
             rewrites=did.rewrites,
             index_builds=did.index_builds,
             wal_bytes=did.wal_bytes,
+            disagreements=differ,
+            agrees=None if opaque else not differ,
         )
 
     def _unable(self, planned: Planned, error: ServerError) -> str | None:

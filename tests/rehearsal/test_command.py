@@ -125,7 +125,7 @@ def test_the_limit_ends_with_its_own_code(database: Database, home: Path) -> Non
     path.write_text("SELECT pg_sleep(120);\n")
     done = runbook("check", str(path), "--rehearse", "--rehearse-limit", "2", "--local", database.dsn(), home=home)
     assert done.returncode == 4, done.stderr
-    assert sessions(database) == 0
+    eventually(lambda: sessions(database) == 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -153,4 +153,4 @@ def test_an_interrupted_rehearsal_says_how_far_it_came_and_leaves_nothing(
     assert client.returncode == 130
     assert "interrupted" in printed
     assert digest(database) == before
-    assert sessions(database) == 0
+    eventually(lambda: sessions(database) == 0)

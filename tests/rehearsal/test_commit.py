@@ -7,7 +7,7 @@ from runbook.postgres.rehearsal import Limits
 from runbook.rehearsal.result import Rehearsal
 from runbook.rehearsal.run import rehearse
 from tests.rehearsal.digest import digest, sessions
-from tests.support import Database
+from tests.support import Database, eventually
 
 SHOP = "CREATE TABLE orders (id int PRIMARY KEY, total int); INSERT INTO orders SELECT g, g % 10 FROM generate_series(1, 500) g"
 
@@ -15,7 +15,7 @@ SHOP = "CREATE TABLE orders (id int PRIMARY KEY, total int); INSERT INTO orders 
 async def committed(database: Database, sql: str, runner: str = "psql", limits: Limits | None = None) -> Rehearsal:
     database.execute(SHOP)
     done = await rehearse(parse(sql, runner), database.dsn(), mode="commit", limits=limits)
-    assert sessions(database) == 0
+    eventually(lambda: sessions(database) == 0)
     return done.rehearsal
 
 

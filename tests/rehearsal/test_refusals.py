@@ -11,7 +11,7 @@ from runbook.migration import parse
 from runbook.postgres.rehearsal import RehearsalRefused, open_for_rehearsal, read_production
 from runbook.rehearsal.run import rehearse
 from runbook.rehearsal.signs import Client, Production, ServerFacts, refusal, signs, standing
-from tests.support import BARE, Database, create_database, drop_database, holding_lock
+from tests.support import BARE, Database, create_database, drop_database, eventually, holding_lock
 
 LAPTOP = ServerFacts(
     host="localhost", host_address="127.0.0.1", port=5432, database="shop_dev", role="me", system_identifier="1",
@@ -89,7 +89,7 @@ async def test_a_refused_connection_never_wrote_and_is_gone(database: Database) 
     with pytest.raises(RehearsalRefused):
         await open_for_rehearsal(database.dsn(), production=[await read_production("eu-1", database.dsn())])
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'runbook rehearsal'"
-    assert database.execute(sql) == [(0,)]
+    eventually(lambda: database.execute(sql) == [(0,)])
 
 
 async def test_several_hosts_are_refused_because_nobody_knows_which_one_answers(database: Database) -> None:

