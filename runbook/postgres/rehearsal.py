@@ -409,6 +409,10 @@ class RehearsalConnection:
         relations, locks = await self.rows(RELATIONS), await self.rows(LOCKS)
         return snapshot(relations, locks, (await self.rows(WAL))[0][0])
 
+    async def with_locks_now(self, earlier: Snapshot) -> Snapshot:
+        """``earlier`` with our locks as they are now: a third of the cost where no relation can have changed."""
+        return replace(earlier, locks=snapshot((), await self.rows(LOCKS)).locks)
+
     async def sequences(self) -> dict[str, int | None]:
         """Where each sequence stands; None: it was never used, or this role may not see it."""
         return {f"{quote_ident(s)}.{quote_ident(n)}": last for s, n, last in await self.rows(_SEQUENCES)}

@@ -371,7 +371,7 @@ class _Run:
         for name, value in self.set_local.items():
             await connection.restore(name, value)
         self.set_local.clear()
-        self.before = await connection.snapshot()
+        self.before = await connection.with_locks_now(self.before) if self.before is not None else None
 
     def _fail_commit(self, planned: Planned, error: ServerError) -> None:
         last = self.told[-1]
