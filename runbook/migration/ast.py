@@ -7,9 +7,10 @@ wrapper off. Names are as PostgreSQL stores them: the parser has taken the quote
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 from runbook.migration.tags import enum_name
 from runbook.sql import quote_qualified
@@ -332,6 +333,31 @@ def options(nodes: Iterable[Any]) -> dict[str, Any]:
     return found
 
 
+Read = TypeVar("Read")
+
+
+def _remembered(read: Callable[[Any], Read]) -> Callable[[Any], Read]:
+    """``read`` that keeps its last answers: effects, rights, refusals and hazards all ask the same of a statement.
+
+    An answer holds its node, so that no other node can have the same id meanwhile.
+    """
+    answers: dict[int, tuple[Any, Read]] = {}
+
+    @wraps(read)
+    def remembering(node: Any) -> Read:
+        known = answers.get(id(node))
+        if known is not None and known[0] is node:
+            return known[1]
+        answer = read(node)
+        if len(answers) >= 256:
+            answers.clear()
+        answers[id(node)] = (node, answer)
+        return answer
+
+    return remembering
+
+
+@_remembered
 def alter_commands(node: Any) -> tuple[AlterCommand, ...]:
     """The subcommands of an AlterTableStmt in order; empty for any other node."""
     if not is_node(node, "AlterTableStmt"):
@@ -393,6 +419,7 @@ def constraint_spec(node: Any, column: str | None = None) -> ConstraintSpec | No
     )
 
 
+@_remembered
 def column_spec(node: Any) -> ColumnSpec:
     """A ColumnDef node as a value."""
     name = node.colname
@@ -407,6 +434,7 @@ def column_spec(node: Any) -> ColumnSpec:
     )
 
 
+@_remembered
 def column_specs(node: Any) -> tuple[ColumnSpec, ...]:
     """The columns that CREATE TABLE, CREATE FOREIGN TABLE, ALTER TABLE ADD COLUMN or CREATE TYPE AS creates."""
     if is_node(node, "CreateForeignTableStmt"):
@@ -421,6 +449,7 @@ def column_specs(node: Any) -> tuple[ColumnSpec, ...]:
     return tuple(column_spec(e) for e in elements if is_node(e, "ColumnDef"))
 
 
+@_remembered
 def constraint_specs(node: Any) -> tuple[ConstraintSpec, ...]:
     """Every constraint that a statement adds, those written on columns too (not defaults, identity or NULL)."""
     tables: list[Any] = []
@@ -459,6 +488,7 @@ def _specs(nodes: Iterable[Any], column: str | None) -> Iterator[ConstraintSpec]
         yield pending
 
 
+@_remembered
 def functions_used(node: Any) -> tuple[FunctionUse, ...]:
     """Every function call in the tree (operators and SQL syntax such as COALESCE are not calls)."""
     return tuple(
@@ -468,11 +498,13 @@ def functions_used(node: Any) -> tuple[FunctionUse, ...]:
     )
 
 
+@_remembered
 def types_used(node: Any) -> tuple[TypeRef, ...]:
     """Every type named in the tree: of columns, casts, arguments, results."""
     return tuple(type_ref(n) for n in walk(node) if n.DESCRIPTOR.name == "TypeName")
 
 
+@_remembered
 def columns_used(node: Any) -> tuple[tuple[str, ...], ...]:
     """Every column reference as its parts: ``("id",)``, ``("t", "id")``; a star is ``"*"``."""
     found = []
@@ -517,6 +549,7 @@ _RELATIONS = frozenset(
 _Visit = tuple[Any, str, str, str, frozenset[str]]  # node, parent's name, field, context, hidden names
 
 
+@_remembered
 def relations_used(node: Any) -> tuple[RelationUse, ...]:
     """Every relation that the statement names, in order, each with its use; names of CTEs are not relations.
 

@@ -19,6 +19,7 @@ from runbook.migration.edit import lineage
 from runbook.migration.effects.result import Effects
 from runbook.migration.effects.types import type_written
 from runbook.migration.effects.volatility import volatility
+from runbook.migration.layered import Layered, layered
 from runbook.migration.model import Statement
 from runbook.sql import quote_ident, quote_qualified
 
@@ -60,8 +61,8 @@ class Present:
     """Follows beside the catalog. ``original`` is the catalog as it was read."""
 
     original: Catalog
-    added: dict[tuple[Hashable, str], _Added] = field(default_factory=dict)
-    written: dict[Hashable, dict[str | int, int]] = field(default_factory=dict)
+    added: Layered[tuple[Hashable, str], _Added] = field(default_factory=lambda: layered({}))
+    written: Layered[Hashable, Mapping[str | int, int]] = field(default_factory=lambda: layered({}))
     """Which statement wrote which column of a relation; '*' for all of them."""
     opaque: int | None = None
     """The first statement that may have written anything."""
@@ -73,8 +74,7 @@ class Present:
         return cls(catalog, by_oid={r.oid: r for r in catalog.relations.values() if r.oid})
 
     def copy(self) -> Present:
-        written = {key: dict(columns) for key, columns in self.written.items()}
-        return replace(self, added=dict(self.added), written=written)
+        return replace(self)
 
     def table(self, relation: Relation, catalog: Catalog, *, only: bool = False) -> Table:
         """How ``relation`` (of the followed catalog) is asked for."""
@@ -111,14 +111,14 @@ class Present:
             spec = column_spec(command.definition)
             if relation.column(spec.name) is None:
                 for member in lineage(catalog, relation):
-                    self.added[(_ident(member), spec.name)] = _value_of(spec, index, catalog)
+                    self._add((_ident(member), spec.name), _value_of(spec, index, catalog))
         elif command.type in ("AT_AlterColumnType", "AT_SetExpression", "AT_AddIdentity"):
             if command.type != "AT_AddIdentity":
                 for member in lineage(catalog, relation):
                     self._mark(member, command.name, index)
         elif command.type == "AT_DropColumn":
             for member in lineage(catalog, relation):
-                self.added.pop((_ident(member), command.name), None)
+                self._add((_ident(member), command.name), None)
         elif command.type in ("AT_AttachPartition", "AT_DetachPartition", "AT_AddInherit", "AT_DropInherit"):
             # Whose rows count to the parent is another matter from here on.
             self._mark(relation, "*", index)
@@ -129,14 +129,16 @@ class Present:
             return
         if enum_name(node, "rename_type") == "OBJECT_COLUMN":
             for member in lineage(before, relation):
-                moved = self.added.pop((_ident(member), node.subname), None)
+                moved = self.added.get((_ident(member), node.subname))
                 if moved is not None:
-                    self.added[(_ident(member), node.newname)] = moved
-                marks = self.written.get(_ident(member), {})
+                    self._add((_ident(member), node.subname), None)
+                    self._add((_ident(member), node.newname), moved)
+                marks = dict(self.written.get(_ident(member), {}))
                 if node.subname in marks:
                     marks[node.newname] = marks.pop(node.subname)
-        elif not relation.oid and _ident(relation) in self.written:
-            self.written[(relation.schema, node.newname)] = self.written.pop(_ident(relation))
+                    self.written = self.written.changed({_ident(member): marks})
+        elif not relation.oid and (marks := self.written.get(_ident(relation))) is not None:
+            self.written = self.written.changed({_ident(relation): None, (relation.schema, node.newname): marks})
 
     def _writes(self, statement: Statement, found: Effects, before: Catalog) -> None:
         for work in found.work:
@@ -153,7 +155,7 @@ class Present:
         if is_node(statement.node, "CreateTableAsStmt") and not statement.node.into.skip_data:
             name = ast.relation_name(statement.node.into.rel)
             schema = name.schema or (before.search_path[0] if before.search_path else "public")
-            self.written.setdefault((schema, name.name), {})["*"] = statement.index
+            self._written((schema, name.name), "*", statement.index)
 
     def _family(self, relation: Relation, catalog: Catalog) -> list[Relation]:
         """The relation, what is below it, and the parents whose rows its rows are too."""
@@ -167,8 +169,13 @@ class Present:
         return list(found.values())
 
     def _mark(self, relation: Relation, column: str, index: int) -> None:
-        marks = self.written.setdefault(_ident(relation), {})
-        marks[_column_ident(relation, column)] = index
+        self._written(_ident(relation), _column_ident(relation, column), index)
+
+    def _add(self, column: tuple[Hashable, str], added: _Added | None) -> None:
+        self.added = self.added.changed({column: added})
+
+    def _written(self, relation: Hashable, column: str | int, index: int) -> None:
+        self.written = self.written.changed({relation: {**self.written.get(relation, {}), column: index}})
 
 
 class Table:
@@ -180,7 +187,7 @@ class Table:
         self.catalog = catalog
         self.now = present.find(relation)
         self.only = only and relation.kind == "r" and bool(relation.children)
-        self.marks = present.written.get(_ident(relation), {})
+        self.marks: Mapping[str | int, int] = present.written.get(_ident(relation), {})
         self.conversions: dict[str, str] = {}
         """Columns whose type this statement changes: what each row's value becomes, in SQL."""
 
@@ -219,7 +226,7 @@ class Table:
         wrote = self.marks.get(ident)
         if wrote is not None:
             raise NotYet(wrote, f"an earlier statement writes column {name} of {self.relation.qualified}")
-        added = self.present.added.get((_ident(self.relation), name))
+        added: _Added | None = self.present.added.get((_ident(self.relation), name))
         if added is not None:
             if added.expression is not None:
                 return Value(f"({self.expression(added.expression, prefix)})")
