@@ -4,3 +4,9 @@
 them somebody has answered for; ``report`` puts it together and decides the exit code; ``render`` writes it as text,
 JSON, SARIF, GitHub workflow commands, GitLab code quality or Markdown. Nothing here talks to a server.
 """
+
+from __future__ import annotations
+
+
+class CheckError(Exception):
+    """One sentence: what cannot be used, and what to do about it."""

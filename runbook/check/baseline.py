@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runbook.check import CheckError
 from runbook.check.findings import Finding
 from runbook.check.fingerprint import unit
 from runbook.migration.result import Severity
@@ -21,10 +21,6 @@ from runbook.migration.severity import RANK
 from runbook.text import clean, shorten
 
 VERSION = 1
-
-
-class BaselineError(Exception):
-    """A baseline that cannot be read or written: which, why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +44,24 @@ class Baseline:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Raises ``BaselineError``."""
+    """Raises ``CheckError``."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise BaselineError(
-            f"the baseline {path} cannot be read ({reason}); --write-baseline {path} makes one"
-        ) from None
+        raise CheckError(f"the baseline {path} cannot be read ({reason}); --write-baseline {path} makes one") from None
     except ValueError as error:
-        raise BaselineError(f"the baseline {path} is not JSON ({error}); write it anew with --write-baseline") from None
+        raise CheckError(f"the baseline {path} is not JSON ({error}); write it anew with --write-baseline") from None
     try:
         if content["schema_version"] != VERSION:
-            raise BaselineError(
+            raise CheckError(
                 f"the baseline {path} has schema_version {content['schema_version']!r}, this runbook reads {VERSION}; "
                 "write it anew with --write-baseline"
             )
         entries = tuple(_entry(raw) for raw in content["findings"])
         return Baseline(str(path), str(content["basis"]), entries)
     except (KeyError, TypeError, ValueError):
-        raise BaselineError(f"the baseline {path} is not what --write-baseline writes; write it anew with it") from None
+        raise CheckError(f"the baseline {path} is not what --write-baseline writes; write it anew with it") from None
 
 
 def _entry(raw: dict[str, Any]) -> Entry:
@@ -80,7 +74,7 @@ def _entry(raw: dict[str, Any]) -> Entry:
 def write_baseline(path: Path, found: Iterable[tuple[Finding, str]], basis: str) -> int:
     """Write what counts (each finding with its path from the root) and say how many there are; a file is replaced whole.
 
-    Raises ``BaselineError``.
+    Raises ``CheckError``.
     """
     entries = [
         Entry(f.fingerprint, f.id, f.severity, relative, shorten(f.sql or f.message, 80))
@@ -90,6 +84,8 @@ def write_baseline(path: Path, found: Iterable[tuple[Finding, str]], basis: str)
     lines = ",\n".join(f"    {json.dumps(asdict(entry), ensure_ascii=False)}" for entry in entries)
     listed = f"[\n{lines}\n  ]" if entries else "[]"
     text = f'{{\n  "schema_version": {VERSION},\n  "basis": {json.dumps(basis)},\n  "findings": {listed}\n}}\n'
+    import tempfile
+
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -98,7 +94,7 @@ def write_baseline(path: Path, found: Iterable[tuple[Finding, str]], basis: str)
         os.replace(name, path)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise BaselineError(
+        raise CheckError(
             f"the baseline {path} cannot be written ({reason}); name a file in a folder that exists"
         ) from None
     return len(entries)

@@ -7,11 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from runbook.check import CheckError
 from runbook.text import clean_line
-
-
-class GitError(Exception):
-    """One sentence: what git could not tell, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +27,19 @@ def changes_since(revision: str, folder: Path) -> Changes:
     """What differs from the commit at which HEAD left ``revision``, in the repository that ``folder`` is in.
 
     That is ``git diff REVISION...`` with the working tree in place of HEAD: what came to ``revision`` meanwhile is not
-    a change. Raises ``GitError``.
+    a change. Raises ``CheckError``.
     """
     root = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
     try:
         _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except GitError:
-        raise GitError(
+    except CheckError:
+        raise CheckError(
             f"--since {clean_line(revision)}: {root} has no such revision; fetch it first (CI often clones only one commit)"
         ) from None
     try:
         base = _git(root, "merge-base", "HEAD", f"{revision}^{{commit}}").decode().strip()
-    except GitError:
-        raise GitError(
+    except CheckError:
+        raise CheckError(
             f"--since {clean_line(revision)}: it has no commit in common with HEAD here; fetch the whole history "
             "(in CI: fetch-depth 0)"
         ) from None
@@ -70,12 +67,12 @@ def _git(folder: Path, *arguments: str) -> bytes:
             ["git", "-C", str(folder), *arguments], env=environment, capture_output=True, check=False, timeout=60
         )
     except FileNotFoundError:
-        raise GitError("--since needs git, which is not installed here; leave out --since, or install git") from None
+        raise CheckError("--since needs git, which is not installed here; leave out --since, or install git") from None
     except subprocess.TimeoutExpired:
-        raise GitError(f"git {arguments[0]} did not answer within 60 s in {folder}") from None
+        raise CheckError(f"git {arguments[0]} did not answer within 60 s in {folder}") from None
     if done.returncode != 0:
         said = clean_line(done.stderr.decode("utf-8", "replace")).removeprefix("fatal: ")
         if "not a git repository" in said:
-            raise GitError(f"--since needs a git repository, and {folder} is in none; leave out --since")
-        raise GitError(f"--since: git {arguments[0]} failed in {folder}: {said or 'no reason given'}")
+            raise CheckError(f"--since needs a git repository, and {folder} is in none; leave out --since")
+        raise CheckError(f"--since: git {arguments[0]} failed in {folder}: {said or 'no reason given'}")
     return done.stdout

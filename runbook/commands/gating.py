@@ -53,14 +53,13 @@ def given(
     paths: tuple[str, ...], runner: str | None, since: str | None, baseline: str | None, write_baseline: str | None
 ) -> Given:
     """Read all of it. Raises ``Failed`` and ``MigrationError`` with one sentence."""
-    from runbook.check.baseline import BaselineError, read_baseline
-    from runbook.check.changed import GitError, changes_since
+    from runbook.check import CheckError
 
     if since is not None and write_baseline is not None:
         raise Failed("--write-baseline wants all findings: leave out --since.")
     texts: dict[str, str] = {}
     try:
-        known = read_baseline(Path(baseline)) if baseline is not None else None
+        known = _known(baseline) if baseline is not None else None
         if "-" in paths:
             migration = _from_stdin(paths, runner, texts)
         else:
@@ -68,12 +67,26 @@ def given(
             from runbook.migration import load
 
             migration = load([Path(p) for p in paths], runner)
-        changes = changes_since(since, _folder_of(paths[0])) if since is not None else None
-    except (BaselineError, GitError) as error:
+        changes = _changes(since, paths[0]) if since is not None else None
+    except CheckError as error:
         raise Failed(f"{error}.") from None
     found = Given(paths, migration, texts, changes, known, Path(write_baseline) if write_baseline is not None else None)
     _narrate(found, since)
     return found
+
+
+def _known(path: str) -> Baseline:
+    from runbook.check.baseline import read_baseline
+
+    return read_baseline(Path(path))
+
+
+def _changes(revision: str, path: str) -> Changes:
+    from runbook.check.changed import changes_since
+
+    place = Path(path)
+    folder = Path.cwd() if path == "-" else place if place.is_dir() else place.parent
+    return changes_since(revision, folder)
 
 
 def _from_stdin(paths: Sequence[str], runner: str | None, texts: dict[str, str]) -> Migration:
@@ -98,11 +111,6 @@ def _one_tool(paths: Sequence[str], runner: str | None) -> None:
     if len(set(tools.values())) > 1:
         named = " and ".join(f"{folder} is of {tool}" for folder, tool in tools.items())
         raise Failed(f"{named}: check them one at a time, or say with --runner which tool runs them all.")
-
-
-def _folder_of(path: str) -> Path:
-    place = Path(path)
-    return Path.cwd() if path == "-" else place if place.is_dir() else place.parent
 
 
 def _narrate(found: Given, since: str | None) -> None:
@@ -175,7 +183,7 @@ def pending_on(side: SideCase, migration: Migration, given: Given) -> Migration:
 
 def judged(found: Forecast, migration: Migration, given: Given, config: Config, fail_on: str) -> Report:
     """The report; what the baseline has in vain is said on stderr, and the new baseline is written."""
-    from runbook.check.baseline import BaselineError, write_baseline
+    from runbook.check import CheckError
     from runbook.check.make import make_report
     from runbook.check.report import repository_root
 
@@ -193,10 +201,12 @@ def judged(found: Forecast, migration: Migration, given: Given, config: Config, 
     for sentence in gone:
         click.echo(f"runbook: baseline: {sentence}; write it anew with --write-baseline", err=True)
     if given.write_to is not None:
+        from runbook.check.baseline import write_baseline
+
         try:
             with_paths = ((f, report.relative(f.path)) for f in report.findings)
             count = write_baseline(given.write_to, with_paths, found.basis)
-        except BaselineError as error:
+        except CheckError as error:
             raise Failed(f"{error}.") from None
         click.echo(f"runbook: {given.write_to}: {count} findings", err=True)
     return report
