@@ -63,7 +63,9 @@ def in_words_of_forecast(found: Done, before: Snapshot, after: Snapshot, first: 
     for oid, mode in sorted(found.locks.items(), key=lambda item: STRENGTH[item[1]]):
         if (relation := seen(oid)) is not None:
             name = relation.qualified
-            locks[name] = RelationLock(name, mode, oid in first.relations or name in old_names)
+            of_old = relation.table in first.relations if relation.kind in "iI" else False
+            rebuilt = (of_old or relation.schema == "pg_toast") and name in old_names
+            locks[name] = RelationLock(name, mode, oid in first.relations or rebuilt)
     return Measured(
         locks=frozenset(locks.values()),
         held={name: frozenset(modes) for name, modes in held.items()},

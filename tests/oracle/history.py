@@ -74,7 +74,8 @@ def show(one: Replayed, *, quiet: bool) -> None:
                 print(f"  opaque {ran.file}:{ran.line} {ran.kind}: {judged.opaque}")
             for facet in dict.fromkeys(d.facet for d in judged.differ):
                 found = [d for d in judged.differ if d.facet == facet]
-                reason = known(one, ran, found[0])
+                reasons = {known(one, ran, d) for d in found}
+                reason = reasons.pop() if len(reasons) == 1 else None
                 if not (quiet and reason):
                     what = "; ".join(f"told {d.forecast}, {d.measured}" for d in found)
                     print(f"  {basis} {ran.file}:{ran.line} {facet}: {what} | {' '.join(ran.sql.split())[:100]}"

@@ -18,11 +18,16 @@ def _shape(r: Relation, catalog: Catalog) -> dict[str, Any]:
     stored = r.kind in ("r", "p", "f")
     return {
         "kind": r.kind,
-        "columns": {(c.name, c.type, c.typmod, c.not_null, c.identity, c.generated) for c in r.columns if stored},
+        # Whether format_type writes the schema of a type depends on who asks.
+        "columns": {
+            (c.name, c.type.rsplit(".", 1)[-1], c.typmod, c.not_null, c.identity, c.generated)
+            for c in r.columns
+            if stored
+        },
         "constraints": {
             (c.name, c.kind, frozenset(c.columns), c.validated, c.references, c.referenced_columns, c.index)
             for c in r.constraints
-            if c.kind != "n"
+            if c.kind not in ("n", "t")
         },
         "indexes": {(i.name, i.columns, i.unique, i.primary, i.included, i.has_predicate, i.parent) for i in r.indexes},
         "parents": r.parents,
@@ -41,5 +46,11 @@ def differences(server: Catalog, followed: Catalog) -> list[str]:
     for key in theirs.keys() & ours.keys():
         for name, value in theirs[key].items():
             if ours[key].get(name) != value:
-                found.append(f"{key[1]} {name}: server {value}, followed {ours[key].get(name)}")
+                found.append(f"{key[1]} {name}: {_apart(value, ours[key].get(name))}")
     return found
+
+
+def _apart(server: object, followed: object) -> str:
+    if isinstance(server, set) and isinstance(followed, set):
+        server, followed = server - followed, followed - server
+    return f"server {server}, followed {followed}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from runbook.migration.apply.tables import (
@@ -20,6 +19,7 @@ from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage, name_taken, owned_by_table, with_relation, with_tables, without
 from runbook.migration.effects.names import index_name
 from runbook.migration.effects.types import type_written
+from runbook.migration.revise import replace
 
 Handler = Callable[[Catalog, Relation, AlterCommand, bool], Catalog]
 """(catalog, relation, command, whether descendants follow) -> catalog"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from runbook.migration.apply import renames
@@ -25,6 +24,7 @@ from runbook.migration.ast import (
     enum_name,
     functions_used,
     is_node,
+    node_name,
     options,
     qualified,
     relation_name,
@@ -41,6 +41,7 @@ from runbook.migration.catalog import (
     Index,
     Relation,
     RelationKey,
+    Role,
     Schema,
     Trigger,
     TypeObject,
@@ -58,6 +59,7 @@ from runbook.migration.edit import (
 )
 from runbook.migration.effects.types import is_of, type_written
 from runbook.migration.model import Statement
+from runbook.migration.revise import replace
 from runbook.sql import split_qualified
 
 EVERY_PRIVILEGE = frozenset(
@@ -529,12 +531,53 @@ def _trigger(catalog: Catalog, node: Any) -> Catalog:
 
 
 def _do_block(catalog: Catalog, node: Any) -> Catalog:
-    """What a DO block certainly does: its static SQL that stands under no condition."""
-    from runbook.migration.effects.blocks import certain_statements
+    """What a DO block does: its static SQL; of what stands under a condition only what it creates.
 
-    for inner in certain_statements(node):
-        catalog = apply_node(catalog, inner)
+    ``IF NOT EXISTS (...) THEN CREATE ...`` and ``EXCEPTION WHEN duplicate_object`` leave an object that was there before or
+    is there now.
+    """
+    from runbook.migration.effects.blocks import static_statements
+
+    for inner, conditional in static_statements(node):
+        if not conditional or node_name(inner) in _MADE_UNDER_CONDITION:
+            catalog = apply_node(catalog, inner)
     return catalog
+
+
+_MADE_UNDER_CONDITION = frozenset(
+    {"CreateRoleStmt", "CreateEnumStmt", "CreateDomainStmt", "CompositeTypeStmt", "CreateSchemaStmt", "CreateExtensionStmt",
+     "CreateStmt"}
+)  # fmt: skip
+
+
+def _create_role(catalog: Catalog, node: Any) -> Catalog:
+    if node.role in catalog.roles or not catalog.roles:  # none were read
+        return catalog
+    given = options(node.options)
+
+    def has(option: str) -> bool:
+        return bool(given.get(option, False))
+
+    made = Role(
+        node.role,
+        superuser=has("superuser"),
+        create_role=has("createrole"),
+        create_db=has("createdb"),
+        bypass_rls=has("bypassrls"),
+        replication=has("isreplication"),
+        can_login=bool(given.get("canlogin", enum_name(node, "stmt_type") == "ROLESTMT_USER")),
+    )
+    changed: dict[str, Any] = {"roles": {**catalog.roles, node.role: made}}
+    own = catalog.roles.get(catalog.role)
+    if own is not None and own.superuser:
+        changed["usable_roles"] = catalog.usable_roles | {node.role}
+        changed["settable_roles"] = catalog.settable_roles | {node.role}
+    return replace_keeping(catalog, **changed)
+
+
+def _drop_role(catalog: Catalog, node: Any) -> Catalog:
+    gone = {unwrap(r).rolename for r in node.roles}
+    return replace_keeping(catalog, roles={n: r for n, r in catalog.roles.items() if n not in gone})
 
 
 def _extension(catalog: Catalog, node: Any) -> Catalog:
@@ -622,5 +665,7 @@ _FOLLOWERS: dict[str, Follower] = {
     "CreateFunctionStmt": _function,
     "CreateTrigStmt": _trigger,
     "CreateExtensionStmt": _extension,
+    "CreateRoleStmt": _create_role,
+    "DropRoleStmt": _drop_role,
     "VariableSetStmt": _set,
 }

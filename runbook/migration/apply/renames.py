@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from runbook.migration.ast import enum_name, qualified
@@ -27,6 +26,7 @@ from runbook.migration.edit import (
     with_type,
 )
 from runbook.migration.effects.types import is_of
+from runbook.migration.revise import replace
 from runbook.sql import quote_ident
 
 _RELATION_OBJECTS = frozenset(

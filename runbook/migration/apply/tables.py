@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from runbook.migration.ast import ColumnSpec, ConstraintSpec, columns_used, strings, unwrap
@@ -10,6 +9,7 @@ from runbook.migration.catalog import Catalog, Column, Constraint, Dependant, In
 from runbook.migration.edit import lineage, name_taken, with_relation, with_tables
 from runbook.migration.effects.names import choose, index_name
 from runbook.migration.effects.types import column_of
+from runbook.migration.revise import replace
 
 _LABEL = {"p": "pkey", "u": "key", "x": "excl"}
 
@@ -45,6 +45,8 @@ def constraint_name(catalog: Catalog, relation: Relation, spec: ConstraintSpec) 
     """The name of a constraint: as written, or as the server makes one up. Source: ChooseConstraintName."""
     if spec.name is not None:
         return spec.name
+    if spec.using_index is not None:
+        return spec.using_index
     if spec.kind in _LABEL:
         taken = name_taken(catalog, relation.schema)
         return index_name(relation.name, list(key_columns(spec)), _LABEL[spec.kind], taken)

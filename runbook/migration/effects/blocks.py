@@ -57,14 +57,14 @@ def do_block(scene: Scene, node: Any) -> None:
     scene.catalog, scene.after = before, None
 
 
-def certain_statements(node: Any) -> Iterator[Any]:
-    """The statements of a DO block that run whatever the data: static, and under no condition."""
+def static_statements(node: Any) -> Iterator[tuple[Any, bool]]:
+    """The static statements of a DO block in order, each with whether it stands under a condition."""
     language, source = language_and_source(node)
     tree = _parse(source) if language == "plpgsql" else None
     for kind, sql, conditional in _statements(tree) if tree is not None else ():
-        inner = _parsed(kind, sql) if not conditional and kind not in _DYNAMIC | _TRANSACTION else None
+        inner = _parsed(kind, sql) if kind not in _DYNAMIC | _TRANSACTION else None
         if inner is not None:
-            yield inner
+            yield inner, conditional
 
 
 def inner_statements(node: Any) -> Iterator[Any]:
