@@ -30,6 +30,7 @@ from runbook.migration.result import (
     Fails,
     FileForecast,
     Forecast,
+    QueuesBehind,
     RelationLock,
     StatementForecast,
     Summary,
@@ -38,7 +39,7 @@ from runbook.migration.result import (
 from runbook.migration.rights import Missing, missing, missing_after_set_role
 from runbook.migration.severity import severity
 from runbook.migration.timing import DEFAULT, Throughput, amounts, seconds_of
-from runbook.sql import quote_qualified
+from runbook.sql import quote_qualified, split_qualified
 
 __all__ = ["HeldLock", "Throughput", "forecast", "forecast_and_follow"]
 
@@ -206,6 +207,7 @@ class _Walk:
             transaction_mode=file.transaction_mode,
         )
         waits = self._waits(found)
+        blocks = _blocks(found, self.catalog)
         risks = hazards(context)
         told = StatementForecast(
             index=statement.index,
@@ -218,7 +220,7 @@ class _Walk:
             index_builds=found.index_builds,
             transaction=found.transaction,
             min_server_version=found.min_server_version,
-            blocks=_blocks(found, self.catalog),
+            blocks=blocks,
             waits_for=waits,
             seconds=seconds if found.modes or found.work else None,
             fails=fails,
@@ -228,6 +230,7 @@ class _Walk:
             opaque_because=found.opaque_because,
             depends_on_data=asks,
             work=amounts(found, self.catalog),
+            behind=self._behind(blocks, waits),
         )
         self._step(statement, found, after)
         return told
@@ -288,6 +291,18 @@ class _Walk:
                             other.query, other.application_name,
                         )  # fmt: skip
         return tuple(sorted(waits.values(), key=lambda w: -(w.age_s or 0.0)))
+
+    def _behind(self, blocks: Blocks, waits: tuple[WaitsFor, ...]) -> tuple[QueuesBehind, ...]:
+        """Who uses the blocked relations now; nothing where no server was asked."""
+        if self.catalog.is_assumed:
+            return ()
+        found = []
+        for name in blocks.writes:
+            relation = self.catalog.relations.get(_key(name))
+            users = {(w.pid, w.backend_start) for w in waits if w.relation == name}
+            rate = relation.writes_per_s if relation is not None else None
+            found.append(QueuesBehind(name, name in blocks.reads, len(users), rate))
+        return tuple(found)
 
     def _step(self, statement: Statement, found: Effects, after: Catalog) -> None:
         """The world after the statement."""
@@ -365,6 +380,11 @@ def _outside_transaction(
     if kind in ("TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO") and node.savepoint_name not in names:
         return Fails("3B001", f"savepoint {node.savepoint_name} does not exist", certain=True)
     return None
+
+
+def _key(qualified: str) -> RelationKey:
+    schema, name = split_qualified(qualified)
+    return (schema or "", name)
 
 
 def _resets_role(node: Any) -> bool:

@@ -52,6 +52,20 @@ class WaitsFor:
 
 
 @dataclass(frozen=True, slots=True)
+class QueuesBehind:
+    """Who would queue behind a lock while it is waited for or held: those who use the relation now.
+
+    ``sessions``: that hold a conflicting lock on it now. ``writes_per_s``: rows, between two samples; None: not known.
+    ``reads``: readers would wait too, not only writers.
+    """
+
+    relation: str
+    reads: bool
+    sessions: int = 0
+    writes_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Seconds:
     """How long the locks are held, with what that rests on."""
 
@@ -163,6 +177,7 @@ class StatementForecast:
     opaque_because: str | None = None
     depends_on_data: tuple[DataCheck, ...] = ()
     work: tuple[Amount, ...] = ()
+    behind: tuple[QueuesBehind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

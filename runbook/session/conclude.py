@@ -14,6 +14,7 @@ from runbook.migration.data_checks import with_answers
 from runbook.migration.data_checks.answers import Answers
 from runbook.migration.model import Migration, Statement
 from runbook.migration.result import Forecast
+from runbook.migration.what_if import WhatIf
 from runbook.playbook import Playbook
 from runbook.session.events import AnswerView, CauseView, Diagnosed, QuestionView, ReasonView, UnseenView
 from runbook.triage import error as error_step
@@ -47,6 +48,7 @@ class Conclusion:
     forecast: Forecast | None
     forecast_local: Forecast | None
     locks: LockTree | None
+    case: Case | None = None  # what it was concluded from; stays in memory
     problems: tuple[tuple[str, str], ...] = ()
 
 
@@ -83,6 +85,7 @@ def conclude(
         forecast=case.forecast if case.given else None,
         forecast_local=case.forecast_local if case.given else None,
         locks=_tree(case),
+        case=case,
     )
 
 
@@ -120,6 +123,22 @@ def prepare(case: Case) -> Case:
         forecast=forecast(migration, production or assumed, activity=held),
         forecast_local=forecast(migration, local) if local is not None else None,
     )
+
+
+def forecast_if(case: Case, what_if: WhatIf) -> Forecast:
+    """The forecast of the case's migration for production as it would be. Pure. Raises WhatIfProblem."""
+    from runbook.migration.catalog import Catalog
+    from runbook.migration.forecast import forecast
+    from runbook.migration.what_if import WhatIfProblem, imagine
+    from runbook.triage.holders import held_locks
+
+    if case.migration is None:
+        raise WhatIfProblem("there is no migration to forecast")
+    production = case.production.catalog if case.production else None
+    local = case.local.catalog if case.local else None
+    catalog = imagine(production or Catalog.assumed(local.server_version_num if local else 180000), what_if)
+    held = held_locks(case.production) if case.production and what_if.busy is not False else ()
+    return forecast(case.migration, catalog, activity=held)
 
 
 def _belongs(case: Case, statement: Statement) -> bool:

@@ -15,7 +15,7 @@ from runbook import __version__
 from runbook.postgres.reading import Reading, Refusal, SideKey
 from runbook.session import events as ev
 from runbook.session.recorder import Recorder
-from runbook.session.redaction import hide_literals
+from runbook.session.redaction import hide_literals, redact
 from runbook.session.source import Listener
 from runbook.session.state import State
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from runbook.failure.report import ErrorReport
     from runbook.migration.model import Migration
     from runbook.migration.result import DataAnswer, Forecast
+    from runbook.migration.what_if import WhatIf
     from runbook.playbook import Playbook, PlaybookError, Rendered, SqlBlock
     from runbook.postgres.survey import Look
     from runbook.session.conclude import Conclusion
-    from runbook.triage.case import SideCase
+    from runbook.triage.case import Case, SideCase
 
 Playbooks = tuple[Mapping[str, "Playbook"], Sequence["PlaybookError"]]
 """What ``runbook.playbook.load`` brings."""
@@ -113,6 +114,7 @@ class LiveSession:
         self._closed = False
         self._round = 0
         self._forecast: Forecast | None = None
+        self._case: Case | None = None
         self._answered: dict[tuple[int, str], DataAnswer] = {}
         self._looking: asyncio.Task[None] | None = None
         self._background_tasks: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks only weakly
@@ -156,6 +158,18 @@ class LiveSession:
     def render(self, cause: str) -> Rendered:
         return self.playbooks[cause].render(self.state.book())
 
+    @property
+    def can_imagine(self) -> bool:
+        return self._forecast is not None and self._case is not None
+
+    def forecast_if(self, what_if: WhatIf) -> Forecast:
+        from runbook.migration.what_if import WhatIfProblem
+        from runbook.session.conclude import forecast_if
+
+        if self._case is None:
+            raise WhatIfProblem("the servers were not looked at yet")
+        return redact(forecast_if(self._case, what_if))
+
     # -- looking ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -178,6 +192,7 @@ class LiveSession:
         self._round += 1
         begun = time.monotonic()
         self._append(ev.RoundStarted(self._round))
+        self._answered.clear()  # what rows said was true then
         tasks = [asyncio.create_task(self._look_at(side), name=f"look at {side.key}") for side in self._sides.values()]
         try:
             if tasks:
@@ -266,7 +281,7 @@ class LiveSession:
                 playbooks=self.playbooks,
                 answered=dict(self._answered),
             )
-            self._forecast = conclusion.forecast
+            self._forecast, self._case = conclusion.forecast, conclusion.case
             self._record(conclusion)
 
     def _record(self, conclusion: Conclusion) -> None:

@@ -11,6 +11,8 @@ from runbook.session.source import Listener
 from runbook.session.state import State, fold, fold_all
 
 if TYPE_CHECKING:
+    from runbook.migration.result import Forecast
+    from runbook.migration.what_if import WhatIf
     from runbook.playbook import Playbook, Rendered, SqlBlock
 
 
@@ -106,6 +108,13 @@ class RecordedSession:
 
     def render(self, cause: str) -> Rendered:
         return self._playbooks[cause].render(self.state.book())
+
+    @property
+    def can_imagine(self) -> bool:
+        return False
+
+    def forecast_if(self, what_if: WhatIf) -> Forecast:
+        raise NotLive("the catalog that a what-if needs was not recorded")
 
     async def run_check(self, block: SqlBlock) -> CheckRun:
         raise NotLive("SQL cannot be run")

@@ -10,6 +10,8 @@ from runbook.session.events import CheckRun, Event
 from runbook.session.state import State
 
 if TYPE_CHECKING:
+    from runbook.migration.result import Forecast
+    from runbook.migration.what_if import WhatIf
     from runbook.playbook import Playbook, Rendered, SqlBlock
 
 Listener = Callable[[Event, State], None]
@@ -62,6 +64,18 @@ class SessionSource(Protocol):
         ...
 
     def render(self, cause: str) -> Rendered: ...
+
+    @property
+    def can_imagine(self) -> bool:
+        """Whether ``forecast_if`` can answer: what the servers' catalogs said is at hand. A recording has no catalog."""
+        ...
+
+    def forecast_if(self, what_if: WhatIf) -> Forecast:
+        """The forecast as it would be; asks no server and leaves no trace in the session. Call it from a thread.
+
+        Raises WhatIfProblem for what cannot be imagined.
+        """
+        ...
 
     async def run_check(self, block: SqlBlock) -> CheckRun:
         """Run a read-only block of a playbook on its side, under guard; the result is an event too."""
