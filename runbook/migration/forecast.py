@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from runbook.migration.needs import needs
 from runbook.migration.refusals import refusal
 from runbook.migration.result import (
     Blocks,
+    DataCheck,
     Fails,
     FileForecast,
     Forecast,
@@ -36,6 +37,7 @@ from runbook.migration.result import (
     Summary,
     WaitsFor,
 )
+from runbook.migration.revise import replace
 from runbook.migration.rights import Missing, missing, missing_after_set_role
 from runbook.migration.severity import severity
 from runbook.migration.timing import DEFAULT, Throughput, amounts, seconds_of
@@ -192,6 +194,7 @@ class _Walk:
         lacking = self._lacking(statement)
         fails = self._fails(statement, found, inside, lacking, refused)
         asks = () if _certain(fails) else data_checks(statement, self.catalog, self.present)
+        fails = _by_rows(statement, fails, asks)
         seconds = seconds_of(found, self.catalog, self.throughput)
         context = Context(
             statement=statement,
@@ -358,6 +361,19 @@ class _Walk:
             self.catalog = replace_keeping(
                 self.catalog, search_path=was.search_path, role=was.role, settings=was.settings, timezone=was.timezone
             )
+
+
+_CHECKED = ("AlterTableStmt", "AlterDomainStmt", "IndexStmt")
+
+
+def _by_rows(statement: Statement, fails: Fails | None, asks: tuple[DataCheck, ...]) -> Fails | None:
+    """What rows may bring about, as exactly as the checks know it: which error first, or none at all."""
+    if _certain(fails) or not is_node(statement.node, *_CHECKED):
+        return fails
+    if fails is not None and fails.sqlstate[:2] not in ("22", "23"):
+        return fails
+    first = next((c for c in asks if c.certain), None)
+    return Fails(first.sqlstate, first.because, certain=False) if first is not None else None
 
 
 def _outside_transaction(

@@ -10,6 +10,7 @@ from runbook.migration.catalog import Catalog
 from runbook.migration.result import Fails
 
 _BACKENDS = ("max_connections", "autovacuum_max_workers", "max_worker_processes", "max_wal_senders")
+_ALWAYS_ROOM = 50  # ten locks each, of the fewest backends that a server can be told to have
 _WORKER_SLOTS = 18  # from here autovacuum_worker_slots counts in the place of autovacuum_max_workers
 
 
@@ -27,7 +28,7 @@ def room(catalog: Catalog) -> int | None:
 
 def overflow(locks: int, catalog: Catalog) -> Fails | None:
     """What to say of a transaction that holds ``locks`` relation locks; None where there is room."""
-    slots = room(catalog)
+    slots = room(catalog) if locks > _ALWAYS_ROOM else None
     if slots is None or locks <= slots:
         return None
     because = (

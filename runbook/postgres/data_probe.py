@@ -154,7 +154,7 @@ def _answer(rows: Sequence[str], begun: float) -> DataAnswer:
         because = f"no offending row at {at:%H:%M:%S} UTC, until somebody writes one"
         return DataAnswer("passes", because, at, duration_s=_since(begun))
     found = [json.loads(row) for row in rows]
-    state = next((r["sqlstate"] for r in found if r.get("sqlstate")), None)
+    state = next((r[_STATE] for r in found if r.get(_STATE)), None)
     keys = tuple(_key(r) for r in found)
     at = _now()
     many = "at least one row offends" if len(found) == 1 else f"at least {len(found)} offend"
@@ -162,13 +162,14 @@ def _answer(rows: Sequence[str], begun: float) -> DataAnswer:
     return DataAnswer("fails", f"{many} at {at:%H:%M:%S} UTC ({shown})", at, state, keys, _since(begun))
 
 
+_STATE = "runbook_sqlstate"  # the column in which a query itself tells the SQLSTATE
 _PLACE = re.compile(r"\(\d+,\d+\)\Z")
 _SHOWN_DIGITS = 6
 
 
 def _key(row: dict[str, Any]) -> str:
     """What finds a row, without anybody's data: small whole numbers, places in the table and counts stay."""
-    return ", ".join(f"{clean(name)} {_shown(name, value)}" for name, value in row.items() if name != "sqlstate")
+    return ", ".join(f"{clean(name)} {_shown(name, value)}" for name, value in row.items() if name != _STATE)
 
 
 def _shown(name: str, value: Any) -> str:

@@ -87,7 +87,7 @@ def test_the_query_foretells_what_the_server_then_does(bench: Bench, case: Case)
     last = told.statements[-1]
     assert last.depends_on_data, "nothing is said to depend on data"
     assert case.state in {c.sqlstate for c in last.depends_on_data} or any(
-        c.by_error or "sqlstate" in (c.sql or "") for c in last.depends_on_data
+        c.by_error or "runbook_sqlstate" in (c.sql or "") for c in last.depends_on_data
     )
     clean = bench.probed(told)
     assert bench.attempt(case.sql) is None, "the clean table must pass"

@@ -269,7 +269,7 @@ def test_check_asks_rows_only_when_it_is_told_to(database: Database, tmp_path: P
     quiet, asked = (json.loads(command(*arguments, *more).stdout) for more in ((), ("--probe-data",)))
     before = quiet["files"][0]["statements"][0]
     after = asked["files"][0]["statements"][0]
-    assert before["fails"] == {"sqlstate": "23505", "because": "no two rows may be alike in (email)", "certain": False}
+    assert before["fails"] == {"sqlstate": "23505", "because": "no two rows of public.t may be alike in (email)", "certain": False}
     assert before["depends_on_data"][0]["answer"] is None
     assert "GROUP BY k1" in before["depends_on_data"][0]["sql"]
     assert before["depends_on_data"][0]["cost"]["relations"] == ["public.t"]

@@ -73,6 +73,8 @@ def changed_type(table: Table, command: AlterCommand, catalog: Catalog) -> Itera
     """What the rows must be for the change to pass; and the column then stands for its converted value."""
     column = table.column(command.name)
     definition = command.definition
+    if column is None and catalog.is_assumed and definition.HasField("raw_default"):
+        yield _without_column(table, command)
     if column is None or table.is_new or table.fills_itself(command.name):
         return
     using = unwrap(definition.raw_default) if definition.HasField("raw_default") else None
@@ -89,6 +91,14 @@ def changed_type(table: Table, command: AlterCommand, catalog: Catalog) -> Itera
         because = f"column {column.name} is NOT NULL, and USING must give none"
         yield check("23502", because, lambda: offenders(table, f"({converted}) IS NULL", expressions=(using,)))
     table.conversions[column.name] = converted
+
+
+def _without_column(table: Table, command: AlterCommand) -> DataCheck:
+    """No server was asked: the column's present type is not known, so the conversion itself is what there is to try."""
+    using, kind = unwrap(command.definition.raw_default), type_text(command.definition.type_name)
+    because = f"every value of column {command.name} must convert to {kind}"
+    converted = f"CAST({table.expression(using)} AS {kind})"
+    return check("22P02", because, lambda: evaluated(table, converted, expressions=(using,)))
 
 
 def _converted(change: _Change) -> str:
@@ -309,7 +319,7 @@ def _from_text(change: _Change, value: str, *, explicit: bool) -> Iterator[DataC
         kind = quote_literal(change.kind)
 
         def soft() -> Question:
-            shown = f"(pg_input_error_info({value}, {kind})).sql_error_code AS sqlstate"
+            shown = f"(pg_input_error_info({value}, {kind})).sql_error_code AS runbook_sqlstate"
             condition = f"NOT pg_input_is_valid({value}, {kind})"
             return offenders(change.table, condition, columns=(shown,), expressions=_used(change))
 
