@@ -7,7 +7,6 @@ where the relations changed: following 10,000 statements over 10,000 relations m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +22,7 @@ from runbook.migration.catalog import (
     TypeObject,
 )
 from runbook.migration.layered import layered
+from runbook.migration.revise import replace
 
 Changes = Mapping[RelationKey, "Relation | None"]
 

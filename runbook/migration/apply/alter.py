@@ -251,7 +251,7 @@ def _persistence(to: str) -> Handler:
 
 def _security(**fields: bool) -> Handler:
     def handler(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
-        return with_relation(catalog, replace(relation, **fields))  # type: ignore[arg-type]
+        return with_relation(catalog, replace(relation, **fields))
 
     return handler
 

@@ -145,6 +145,10 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
             source = _found(catalog, element.relation)
             for index in source.indexes if source is not None else ():
                 catalog = _copy_index(catalog, catalog.relations[key], source, index)
+        if is_node(element, "TableLikeClause") and element.options & _LIKE_CONSTRAINTS:
+            source, current = _found(catalog, element.relation), catalog.relations[key]
+            checks = tuple(replace(c, inherited=False) for c in (source.constraints if source else ()) if c.kind == "c")
+            catalog = with_tables(catalog, replace(current, constraints=(*current.constraints, *checks)))
     for parent in parents:
         above = catalog.relations[parent.key]
         partition = node.HasField("partbound")
@@ -171,6 +175,7 @@ def _copy_index(catalog: Catalog, table: Relation, source: Relation | None, inde
     )
 
 
+_LIKE_CONSTRAINTS = 1 << 2
 _LIKE_DEFAULTS = 1 << 3  # CREATE_TABLE_LIKE_DEFAULTS, parsenodes.h
 _LIKE_INDEXES = 1 << 6
 

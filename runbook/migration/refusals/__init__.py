@@ -31,9 +31,10 @@ def refusal(statement: Statement, catalog: Catalog) -> Fails | None:
     """The first refusal that the catalog foretells; None where it foretells none, or a relation is missing: that comes
     first, and effects say it."""
     node = statement.node
-    if node is None or catalog.is_assumed or _lacks_relation(node, catalog):
+    if node is None or catalog.is_assumed:
         return None
-    return next((f for finder in _FINDERS for f in finder(node, catalog)), None)
+    found = next((f for finder in _FINDERS for f in finder(node, catalog)), None)
+    return None if found is None or _lacks_relation(node, catalog) else found
 
 
 def _lacks_relation(node: Any, catalog: Catalog) -> bool:
