@@ -94,7 +94,14 @@ def _command(command: AlterCommand, node: Any, relation: Relation, catalog: Cata
             if spec is not None and spec.kind == "c" and only and heirs and not spec.no_inherit:
                 yield Fails("42P16", "constraint must be added to child tables too", certain=True)
             keyed = spec is not None and spec.kind in ("p", "u", "x") and spec.using_index is None
-            if spec is not None and keyed and (relation.schema, spec.name) in catalog.relations:
+            # A constraint that the same ALTER TABLE drops is gone before any is added (AT_PASS_DROP).
+            freed = {c.name for c in alter_commands(node) if c.type == "AT_DropConstraint"}
+            if (
+                spec is not None
+                and keyed
+                and spec.name not in freed
+                and (relation.schema, spec.name) in catalog.relations
+            ):
                 yield Fails("42P07", f"relation {spec.name} already exists", certain=True)
             if spec is not None and spec.using_index is not None:
                 used = relation.index(spec.using_index)

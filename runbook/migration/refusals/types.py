@@ -72,7 +72,7 @@ def _operators(relation: Relation, name: str, method: str, catalog: Catalog) -> 
 def _changes(node: Any, relation: Relation, catalog: Catalog) -> Iterator[Fails]:
     for command in alter_commands(node):
         column = relation.column(command.name) if command.type == "AT_AlterColumnType" else None
-        if column is None:
+        if column is None or column.type == "unknown":  # of a CREATE TABLE AS that is followed
             continue
         definition = command.definition
         using = unwrap(definition.raw_default) if definition.HasField("raw_default") else None
