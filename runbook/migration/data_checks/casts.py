@@ -208,22 +208,7 @@ def _numbers(change: _Change, source: Type, value: str) -> Iterator[DataCheck]:
     if new.name in _WHOLE:
         if source.name in _WHOLE and _RANK[source.name] <= _RANK[new.name]:
             return
-        low, high = _WHOLE[new.name]
-        rounded = value if source.name in _WHOLE else f"round(({value})::numeric)"
-        finite = ""
-        if source.name in ("numeric", "float4", "float8"):
-            # round() of NaN and of the infinities: not whole numbers, with an error of their own
-            text = f"({value})::text"
-            special = f"{text} IN ('NaN', 'Infinity', '-Infinity')"
-            state = "0A000" if source.name == "numeric" else "22003"
-            yield check(
-                state, f"{change.title} be a number",
-                lambda: offenders(change.table, special, expressions=_used(change)),
-            )  # fmt: skip
-            finite = f"CASE WHEN {special} THEN false ELSE "
-        condition = f"{finite}{rounded} NOT BETWEEN {low} AND {high}{' END' if finite else ''}"
-        because = f"{change.title} be between {low} and {high}"
-        yield check("22003", because, lambda: offenders(change.table, condition, expressions=_used(change)))
+        yield from _fits_whole(change, source, value)
     elif new.name == "numeric" and new.typmod != -1:
         precision, scale = (new.typmod - _HEADER) >> 16, (new.typmod - _HEADER) & 0x7FF
         scale = scale - 2048 if scale >= 1024 else scale
@@ -237,6 +222,25 @@ def _numbers(change: _Change, source: Type, value: str) -> Iterator[DataCheck]:
         yield from _fits_numeric(change, value, precision, scale)
     elif new.name in ("float4", "float8") and (source.name == "numeric" or _RANK[source.name] > _RANK[new.name]):
         yield from _computed(change)
+
+
+def _fits_whole(change: _Change, source: Type, value: str) -> Iterator[DataCheck]:
+    """Rounded as the cast does it: numeric away from zero, floating point to the even neighbour."""
+    low, high = _WHOLE[change.new.name]
+    because = f"{change.title} be between {low} and {high}"
+    if source.name in _WHOLE:
+        yield check("22003", because, lambda: _offending(change, f"{value} NOT BETWEEN {low} AND {high}"))
+        return
+    special = f"({value})::text IN ('NaN', 'Infinity', '-Infinity')"  # with an error of their own
+    rounded = f"round({value})"
+    condition = f"CASE WHEN {special} THEN false ELSE {rounded} < {low} OR {rounded} >= {high + 1} END"
+    yield check("22003", because, lambda: _offending(change, condition))
+    state = "0A000" if source.name == "numeric" else "22003"
+    yield check(state, f"{change.title} be a number", lambda: _offending(change, special))
+
+
+def _offending(change: _Change, condition: str) -> Question:
+    return offenders(change.table, condition, expressions=_used(change))
 
 
 def _fits_numeric(change: _Change, value: str, precision: int, scale: int) -> Iterator[DataCheck]:
