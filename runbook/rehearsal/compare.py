@@ -18,8 +18,9 @@ from runbook.words import lock_name
 
 # Their plans depend on sizes and values: a small table is read from end to end where a large one is not.
 _PLANNED = frozenset(
-    {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "DoStmt", "CopyStmt", "CallStmt"}
-)
+    {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "DoStmt", "CopyStmt", "CallStmt",
+     "CreateTableAsStmt", "ExplainStmt"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
