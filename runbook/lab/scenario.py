@@ -33,6 +33,8 @@ Kind = Literal["fault", "healthy", "decoy", "two causes", "unreadable", "outside
 DATABASE = "shop"
 DEVELOPER = "dev"
 """Who the laptop connects as: a superuser, as laptops do."""
+BYSTANDER = "watcher"
+"""Somebody who may log in on production and nothing else."""
 DEPLOYER = "deploy"
 """Who runs migrations on production: owns the tables, is no superuser, may read statistics and end sessions."""
 READY_S = 30.0
@@ -93,6 +95,8 @@ class Scenario:
     """The SQLSTATE that the attempt must end with."""
     in_force: str | None = None
     """SQL that returns a row on production while the fault shows."""
+    observer: str = DEPLOYER
+    """Who looks at production with this program."""
     standby: bool = False
     """Production's address leads to a standby of it."""
     traffic: bool = True
@@ -137,8 +141,16 @@ class Stage:
 
     @property
     def production_dsn(self) -> str:
+        """The address that the migration tool has for production."""
+        return self._production_dsn(DEPLOYER)
+
+    @property
+    def observer_dsn(self) -> str:
         """The address that the engineer has for production."""
-        return (self.standby or self.production).dsn(self.text(DATABASE), self.text(DEPLOYER))
+        return self._production_dsn(self.scenario.observer)
+
+    def _production_dsn(self, role: str) -> str:
+        return (self.standby or self.production).dsn(self.text(DATABASE), self.text(role))
 
     @property
     def files(self) -> list[Path]:
@@ -325,6 +337,7 @@ ROLES = f"""
 CREATE ROLE {DEVELOPER} LOGIN SUPERUSER;
 CREATE ROLE {DEPLOYER} LOGIN;
 GRANT pg_monitor, pg_signal_backend TO {DEPLOYER};
+CREATE ROLE {BYSTANDER} LOGIN;
 CREATE ROLE web LOGIN;
 CREATE ROLE reporting LOGIN;
 """
@@ -439,7 +452,7 @@ async def running(scenario: Scenario) -> AsyncIterator[Running]:
         yield Running(
             scenario,
             local_dsn=stage.dsn("local"),
-            production_dsn=stage.production_dsn,
+            production_dsn=stage.observer_dsn,
             migration_paths=_given(folder, scenario.migration),
             error_text=told,
             seen=scenario.seen,

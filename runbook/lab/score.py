@@ -56,11 +56,16 @@ class Result:
 
     @property
     def right(self) -> bool:
+        """The first cause is the true one; where too little can be seen, claiming nothing and listing it is right, too."""
+        if self.kind == "unreadable" and self.first is None:
+            return self.in_three
         return self.first == self.expected
 
     @property
     def in_three(self) -> bool:
-        return self.right if self.expected is None else self.expected in [t.id for t in self.told[:3]]
+        if self.expected is None:
+            return self.first is None
+        return self.expected in [t.id for t in self.told[:3]]
 
     @property
     def claimed(self) -> frozenset[str]:

@@ -52,9 +52,14 @@ async def test_a_scenario_is_admitted_and_leads_to_its_cause_first(case: Scenari
         assert all(path.exists() for path in now.migration_paths)
         said = await asyncio.to_thread(triage, now, tmp_path)
         causes = [cause["id"] for cause in said["causes"]]
-        assert (causes[0] if causes else None) == case.expected, (looks(drawn), causes, now.error_text)
+        claimed = [cause["id"] for cause in said["causes"] if cause["verdict"] in ("proved", "likely")]
+        if case.kind == "unreadable" and not claimed:
+            assert case.expected in causes[:3], (looks(drawn), causes)
+        else:
+            first = claimed[0] if claimed else None
+            assert first == case.expected, (looks(drawn), said["causes"], now.error_text)
         assert set(also(drawn)) <= set(causes)
-        assert not set(case.decoys) & set(causes)
+        assert not set(case.decoys) & set(claimed)
 
         await now.stage.remove_fault()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runbook.lab.score import Result, Told, by_checklist, by_sqlstate, most_common, score, table
 
 
@@ -24,6 +26,15 @@ def test_first_and_first_three_count_only_what_was_played() -> None:
     figures = score(RESULTS, {})
     assert (figures.first.right, figures.first.of) == (1, 2)
     assert (figures.in_three.right, figures.in_three.of) == (2, 2)
+
+
+def test_where_little_can_be_seen_a_possibility_is_right_and_a_wrong_claim_is_not() -> None:
+    unseen = result("u", "deadlock", Told("missing-object", 0.3, "possible"), Told("deadlock", 0.3, "possible"))
+    assert not unseen.right
+    assert replace(unseen, kind="unreadable").right
+    claimed = result("u", "deadlock", SURE, Told("deadlock", 0.3, "possible"))
+    assert not replace(claimed, kind="unreadable").right
+    assert not replace(unseen, kind="unreadable", told=unseen.told[:1]).right
 
 
 def test_a_possibility_on_a_healthy_pair_is_no_alarm_and_a_likely_cause_is() -> None:

@@ -1,6 +1,5 @@
 """The migration and the application lock two tables in opposite order."""
 
-
 from runbook.lab.scenario import Scenario, Stage, as_superuser, both
 
 
