@@ -105,7 +105,7 @@ def _of_file(problem: Problem, prints: Fingerprints) -> Finding:
 def _parts(told: StatementForecast, sent: Statement) -> Iterator[_Part]:
     if sent.problem:
         # Nothing could be said about it, and a gate that cannot read a statement must not let it pass.
-        yield _Part("does-not-parse", "danger", f"this cannot be read: {sent.problem}")
+        yield _Part("does-not-parse", "danger", f"this cannot be read: {sent.problem}", certain=True)
         return
     fails = told.fails
     certain = fails is not None and fails.certain

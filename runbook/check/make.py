@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runbook.check.baseline import Baseline, apply_baseline, stale
-from runbook.check.findings import Finding, findings
+from runbook.check.findings import findings
 from runbook.check.ignores import Ignore, about_ignores, apply_ignores, checked, read_ignores
 from runbook.check.report import FailOn, Report
 from runbook.config import IgnoreConfig
@@ -79,16 +79,19 @@ def _surely_unused(
 ) -> list[tuple[Ignore, str]]:
     """Those that matched nothing here and would match nothing elsewhere.
 
-    What only a server shows is not missed where none was asked; what a small or idle table spares us is not missed on
-    the server that has it: there the same files are judged once more as if nothing were known of it.
+    What only a server shows is not missed where none was asked. What is spared because a table is small, idle or new is
+    not missed either: each file is judged once more by itself, as if nothing were known of what it works on.
     """
     kept = [(i, id_) for i, id_ in unused if i.scope != "config" or whole_project]
     if found.basis == "assumed":
-        return [(i, id_) for i, id_ in kept if id_ not in HAZARDS or not HAZARDS[id_].server_only]
-    if not kept:
-        return kept
+        kept = [(i, id_) for i, id_ in kept if id_ not in HAZARDS or not HAZARDS[id_].server_only]
     told = {f.path for f in found.files}
-    files = tuple(f for f in migration.files if f.path in told)
-    same = replace(migration, files=files)
-    elsewhere: tuple[Finding, ...] = findings(forecast(same, Catalog.assumed(found.server_version_num)), same)
-    return [(i, id_) for i, id_ in kept if not any(i.matches(f, id_) for f in elsewhere)]
+    of = {i.path for i, _ in kept}
+    everywhere = any(i.scope == "config" for i, _ in kept)
+    catalog = Catalog.assumed(found.server_version_num)
+    for file in migration.files if kept else ():
+        if file.path in told and (everywhere or file.path in of or any(s.file in of for s in file.statements)):
+            alone = replace(migration, files=(file,))
+            elsewhere = findings(forecast(alone, catalog), alone)
+            kept = [(i, id_) for i, id_ in kept if not any(i.matches(f, id_) for f in elsewhere)]
+    return kept

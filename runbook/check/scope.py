@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from runbook.migration import forecast
 from runbook.migration.catalog import Catalog
-from runbook.migration.follow import created, follow, settled
+from runbook.migration.follow import another_session, created, follow
+from runbook.migration.forecast import forecast_and_follow
 from runbook.migration.model import Migration, MigrationFile
 from runbook.migration.result import FileForecast, Forecast, Summary
 
@@ -40,14 +40,13 @@ def forecast_on_history(migration: Migration, changed: Changed, catalog: Catalog
     parts = [(is_changed, n, part) for n, file in runs for is_changed, part in _parts(file, changed)]
     for is_changed, group in groupby(parts, key=lambda part: part[0]):
         stretch = list(group)
-        files = tuple(part for _, _, part in stretch)
+        these = replace(migration, files=tuple(part for _, _, part in stretch))
         if is_changed:
-            found = forecast(replace(migration, files=files), now).files
-            told.extend((n, file) for (_, n, _), file in zip(stretch, found, strict=True))
-            now = follow(files, now)
+            found, after = forecast_and_follow(these, now)
+            told.extend((n, file) for (_, n, _), file in zip(stretch, found.files, strict=True))
+            now = another_session(after, catalog)
         else:
-            new = created(now)
-            now = settled(follow(files, now), new=new)
+            now = follow(these, now, new=created(now))
     return _summed(Forecast(catalog.server_version_num, catalog.basis, tuple(_joined(told))))
 
 

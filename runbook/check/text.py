@@ -49,7 +49,7 @@ def _details(statement: StatementForecast, found: Sequence[Finding]) -> Iterator
     fails = statement.fails
     for finding in found:
         message = clean(finding.message)
-        if fails is not None and finding.certain_failure:
+        if fails is not None and fails.certain and finding.certain_failure:
             message = f"fails with {fails.sqlstate}: {clean(fails.because)}"
         yield message + _tag(finding)
     if statement.opaque_because and not any(f.id in ("not-analysed", "does-not-parse") for f in found):

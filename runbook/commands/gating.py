@@ -195,7 +195,7 @@ def judged(found: Forecast, migration: Migration, given: Given, config: Config, 
         root=root,
         texts=given.texts,
         ignores=config.ignores,
-        whole_project=given.whole_project,
+        whole_project=given.whole_project and len(found.files) == sum(not f.is_down for f in given.migration.files),
         baseline=given.baseline,
     )
     for sentence in gone:

@@ -8,52 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from runbook.migration.apply import apply
-from runbook.migration.ast import enum_name, is_node
 from runbook.migration.catalog import Catalog, Relation, RelationKey
 from runbook.migration.edit import replace_keeping, with_relations
-from runbook.migration.effects import effects
-from runbook.migration.model import MigrationFile
+from runbook.migration.forecast import forecast_and_follow
+from runbook.migration.model import Migration
 
 
-def follow(files: Iterable[MigrationFile], catalog: Catalog) -> Catalog:
-    """``catalog`` after ``files`` have run, each in a session of its own: what they SET is forgotten."""
-    now = catalog
-    for file in files:
-        before: Catalog | None = None  # as a ROLLBACK would restore it
-        for statement in file.statements:
-            if statement.node is None:
-                continue
-            if is_node(statement.node, "TransactionStmt"):
-                kind = enum_name(statement.node, "kind")
-                if kind in ("TRANS_STMT_BEGIN", "TRANS_STMT_START"):
-                    before = now
-                elif kind == "TRANS_STMT_ROLLBACK" and before is not None:
-                    now = before
-                continue
-            found = effects(statement, now)
-            if found.after is not None:
-                now = found.after
-            elif found.fails is None or not found.fails.certain:
-                now = apply(now, statement)
-        now = replace_keeping(
-            now,
-            search_path=catalog.search_path,
-            role=catalog.role,
-            settings=catalog.settings,
-            timezone=catalog.timezone,
-        )
-    return now
-
-
-def settled(catalog: Catalog, *, new: Iterable[RelationKey] = ()) -> Catalog:
-    """``catalog`` some time later: what was created has filled up since, temporary tables are gone.
+def follow(migration: Migration, catalog: Catalog, *, new: Iterable[RelationKey] = ()) -> Catalog:
+    """``catalog`` some time after ``migration`` has run: its tables have filled up, its session and what was temporary
+    are gone.
 
     ``new``: relations that are to stay as they are, because they are still to be created.
     """
+    after = forecast_and_follow(migration, catalog)[1]
     kept = set(new)
     changes: dict[RelationKey, Relation | None] = {}
-    for key, relation in catalog.relations.items():
+    for key, relation in after.relations.items():
         if key in kept or not (relation.created_here or any(i.created_here for i in relation.indexes)):
             continue
         if relation.persistence == "t" or key[0] == "pg_temp":
@@ -61,7 +31,14 @@ def settled(catalog: Catalog, *, new: Iterable[RelationKey] = ()) -> Catalog:
             continue
         indexes = tuple(replace(i, created_here=False) for i in relation.indexes)
         changes[key] = replace(relation, created_here=False, rows=-1, indexes=indexes)
-    return with_relations(catalog, changes)
+    return another_session(with_relations(after, changes), catalog)
+
+
+def another_session(catalog: Catalog, before: Catalog) -> Catalog:
+    """``catalog`` with what a session sets as it was ``before``."""
+    return replace_keeping(
+        catalog, search_path=before.search_path, role=before.role, settings=before.settings, timezone=before.timezone
+    )
 
 
 def created(catalog: Catalog) -> frozenset[RelationKey]:

@@ -208,7 +208,9 @@ def test_text_and_markdown_name_the_ids_and_who_answered_for_what(folder: Path) 
 @pytest.mark.parametrize("format_", ["text", "json", "sarif", "github", "gitlab", "markdown"])
 def test_no_format_lets_control_characters_through(format_: str, tmp_path: Path) -> None:
     (tmp_path / "m.sql").write_text('DROP TABLE "a\x1b]52;c;aGk=\x07\u202eb";\nSELEC \x1b[31m;\n')
-    out = check(tmp_path, "m.sql", "--format", format_).out
+    done = check(tmp_path, "m.sql", "--format", format_)
+    out = done.out
+    assert (done.code, "52;c;aGk=" in out) == (1, True), done.err
     shown = out if format_ not in ("json", "sarif", "gitlab") else json.dumps(json.loads(out), ensure_ascii=True)
     assert "\x1b" not in shown
     assert "\x07" not in shown

@@ -228,3 +228,22 @@ def test_what_only_a_server_shows_is_not_missed_without_one(tmp_path: Path) -> N
         "ALTER TABLE a ADD COLUMN b int;\n"
     )
     assert run(tmp_path).findings() == []
+
+
+def test_an_ignore_that_another_way_to_check_the_file_needs_is_not_called_stale(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "db/001.sql": "CREATE TABLE orders (id int, customer_id int);\n",
+            "db/002.sql": f"{QUIET}{REASONED}\n{HAZARD}-- runbook:ignore table-rewrite reason: never\nSELECT 1;\n",
+        },
+    )
+    assert [f[2] for f in run(tmp_path, "db/002.sql").findings()] == ["unused-ignore"]
+    done = run(tmp_path, "db")  # the table is new here, so that nothing needs the first two ignores
+    assert done.findings() == [("db/002.sql", 4, "unused-ignore")]
+
+
+def test_sql_that_cannot_be_read_is_ignored_by_its_name_only(tmp_path: Path) -> None:
+    for ids, code in (("*", 1), ("does-not-parse", 0)):
+        (tmp_path / "m.sql").write_text(f"-- runbook:ignore {ids} reason: only an old server reads it\nSELEC 1;\n")
+        assert check(tmp_path, "m.sql").code == code

@@ -139,3 +139,15 @@ def test_outside_a_repository_and_without_git_it_is_one_sentence_and_exit_2(tmp_
     done = check(tmp_path, "m.sql", "--since", "main", PATH=os.fspath(tmp_path))
     assert (done.code, done.out) == (2, "")
     assert "git, which is not installed" in done.err
+
+
+def test_what_earlier_files_set_for_their_session_and_made_for_it_is_gone(repo: Path) -> None:
+    write(
+        repo, {"db/002_more.sql": "SET lock_timeout = '2s';\nSET search_path = other;\nCREATE TEMP TABLE t (id int);\n"}
+    )
+    commit(repo, "settings")
+    write(repo, {"db/003_new.sql": "ALTER TABLE orders ADD COLUMN b int;\n"})
+    done = since(repo, "HEAD")
+    assert done.findings() == [("db/003_new.sql", 1, "lock-queue-behind-waiting-ddl")]
+    (statement,) = done.json["files"][0]["statements"]
+    assert [k["relation"] for k in statement["locks"]] == ["public.orders"]
