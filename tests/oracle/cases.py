@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-FILES = ("ddl_cases.sql", "more_cases.sql")
+FILES = ("ddl_cases.sql", "more_cases.sql", "wide_cases.sql")
 ROWS = 40
 """N of the cases: a few pages of rows are enough to tell an empty table from one that is not."""
 
@@ -45,7 +45,7 @@ class Seen:
 
 @cache
 def load() -> tuple[dict[str, str], tuple[Case, ...]]:
-    """(fixtures by name, cases in order) of both files."""
+    """(fixtures by name, cases in order) of all files."""
     fixtures: dict[str, str] = {}
     cases: list[Case] = []
     for block in [b for file in FILES for b in _blocks((HERE / file).read_text())]:

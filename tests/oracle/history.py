@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 from runbook.lab.servers import available_majors, start_server
 from tests.oracle.history_bundle import History, bundles, read
@@ -28,9 +30,15 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--alarms", action="store_true")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--report-of", type=Path, nargs="+", help="the report of what earlier runs left with --json")
     parser.add_argument("--quiet", action="store_true", help="only the tables and what is not known")
     options = parser.parse_args()
     histories = [read(path, options.runner) for path in options.path or bundles()]
+    if options.report_of:
+        from tests.oracle.history_report import write_report
+
+        write_report([r for file in options.report_of for r in json.loads(file.read_text())], histories)
+        return 0
     if options.alarms:
         from tests.oracle.history_alarms import print_alarms
 
@@ -50,7 +58,8 @@ def main() -> int:
     if options.report:
         from tests.oracle.history_report import write_report
 
-        write_report(replayed, histories)
+        replays = [as_json(r) for r in replayed]
+        write_report(replays, histories)
     return (
         1 if any(not known(r, ran, d) for r in replayed for ran, j in judgements(r, "server") for d in j.differ) else 0
     )
@@ -90,14 +99,27 @@ def show(one: Replayed, *, quiet: bool) -> None:
     sys.stdout.flush()
 
 
-def as_json(one: Replayed) -> dict[str, object]:
+def as_json(one: Replayed) -> dict[str, Any]:
+    """What the report is made of."""
     return {
         "history": one.history.name,
+        "runner": one.history.runner,
+        "about": one.history.about,
         "server_version_num": one.server_version_num,
         "files": len(one.history.files),
-        "agreement": {basis: vars(tally(one, basis)) for basis in BASES},
+        "statements": one.history.statements,
+        "nothing_to_send": one.nothing,
+        "not_run": [asdict(n) for n in one.not_run],
+        "agreement": {basis: asdict(tally(one, basis)) for basis in BASES},
+        "opaque": [f"{ran.file}:{ran.line} {j.opaque}" for ran, j in judgements(one, "server") if j.opaque],
         "disagreements": [
-            {"basis": basis, "file": ran.file, "line": ran.line, "sql": ran.sql, **_fields(d)}
+            {
+                "basis": basis,
+                "where": f"{ran.file}:{ran.line}",
+                "sql": " ".join(ran.sql.split())[:160],
+                "known": known(one, ran, d),
+                **asdict(d),
+            }
             for basis in BASES
             for ran, judged in judgements(one, basis)
             for d in judged.differ
@@ -105,12 +127,6 @@ def as_json(one: Replayed) -> dict[str, object]:
         "failed": [list(f) for f in one.failed],
         "drift": [list(d) for d in one.drift],
     }
-
-
-def _fields(d: object) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(d)  # type: ignore[call-overload, no-any-return]
 
 
 if __name__ == "__main__":

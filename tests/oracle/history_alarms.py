@@ -19,6 +19,13 @@ from tests.oracle.history_bundle import History
 World = Literal["small and idle", "large and busy"]
 WORLDS: tuple[World, ...] = ("small and idle", "large and busy")
 ALARMING = frozenset({"warning", "danger"})
+EXPECTED: dict[tuple[str, str], str] = {
+    ("analytics_atlas", "20230402000000_modify_event_again.sql"): (
+        "right in its way: the file before it fails on a server (a view uses the column) and was made good by this one;"
+        " a followed catalog does not know which columns a view reads, and takes it to have run"
+    ),
+}
+"""(history, file) that alarms although every table is small and idle, and why."""
 _EXTENSIONS = ("btree_gist", "citext", "pg_trgm", "pgcrypto", "hstore", "ltree", "unaccent", "uuid-ossp")
 _ROWS = {"small and idle": 200, "large and busy": 20_000_000}
 _PAGES = {"small and idle": 3, "large and busy": 400_000}

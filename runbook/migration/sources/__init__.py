@@ -24,7 +24,6 @@ _NAMED_ONLY: dict[str, tuple[TransactionMode, str]] = {
     "sequelize": ("none", "no transaction unless the migration opens one"),
     "typeorm": ("all_files", "migrationsTransactionMode defaults to all"),
     "efcore": ("all_files", "EF Core 9: one transaction for all pending migrations"),
-    "diesel": ("per_file", "a transaction per migration unless run_in_transaction = false"),
     "sqitch": ("none", "deploy scripts are psql scripts that carry BEGIN and COMMIT"),
 }
 
@@ -55,6 +54,7 @@ def _sources() -> tuple[Source, ...]:
     from runbook.migration.sources import (
         atlas,
         dbmate,
+        diesel,
         drizzle,
         flyway,
         golang_migrate,
@@ -65,12 +65,12 @@ def _sources() -> tuple[Source, ...]:
     )
     from runbook.migration.sources import sqlx as sqlx_
 
-    tools = (goose, dbmate, liquibase, prisma, drizzle, atlas, flyway, sqlx_, golang_migrate)
+    tools = (goose, dbmate, liquibase, prisma, diesel, drizzle, atlas, flyway, sqlx_, golang_migrate)
     return (*(tool.SOURCE for tool in tools), plain.ALEMBIC, plain.DJANGO, plain.PSQL)
 
 
 RUNNERS: tuple[str, ...] = (
-    *("goose", "dbmate", "liquibase", "prisma", "drizzle", "atlas", "flyway", "sqlx", "golang-migrate"),
+    *("goose", "dbmate", "liquibase", "prisma", "diesel", "drizzle", "atlas", "flyway", "sqlx", "golang-migrate"),
     *("alembic", "django", "psql"),
     *_NAMED_ONLY,
 )
