@@ -27,7 +27,9 @@ def label(text: str, *, id: str | None = None, classes: str | None = None) -> La
     return Label(Content(clean(text)), id=id, classes=classes)
 
 
-class _Dialog(ModalScreen[T | None]):
+class Dialog(ModalScreen[T | None]):
+    """What all dialogs share: Escape leaves without a result."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", tooltip="Leave without doing anything"),
     ]
@@ -36,7 +38,7 @@ class _Dialog(ModalScreen[T | None]):
         self.dismiss(None)
 
 
-class NoteDialog(_Dialog[str]):
+class NoteDialog(Dialog[str]):
     """One line that goes into the session with the time. Returns it, or None."""
 
     def compose(self) -> ComposeResult:
@@ -50,7 +52,7 @@ class NoteDialog(_Dialog[str]):
         self.dismiss(event.value.strip() or None)
 
 
-class JumpDialog(_Dialog[Any]):
+class JumpDialog(Dialog[Any]):
     """Where in a recording to go. Returns an event's number (int), seconds (float), or None."""
 
     def __init__(self, events: int, seconds: float) -> None:
@@ -74,7 +76,7 @@ class JumpDialog(_Dialog[Any]):
             hint.add_class("-problem")
 
 
-class PathDialog(_Dialog[Any]):
+class PathDialog(Dialog[Any]):
     """Where to write. An existing file is replaced only when asked for twice. Returns the path, or None."""
 
     def __init__(self, title: str, proposal: Path) -> None:
@@ -142,7 +144,7 @@ class ExportDialog(PathDialog):
         self.dismiss((FORMATS[max(index, 0)][0], path))
 
 
-class TextDialog(_Dialog[None]):
+class TextDialog(Dialog[None]):
     """A text in full, with copy and write."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -39,6 +39,7 @@ class LocksScreen(SessionScreen):
         self._paused = False
         self._watcher: Worker[None] | None = None
         self._unfolded: frozenset[str] = frozenset()
+        self._sought: frozenset[int] = frozenset()
 
     def body(self) -> ComposeResult:
         yield Lines(id="locks", classes="pane")
@@ -80,6 +81,7 @@ class LocksScreen(SessionScreen):
         pane = self.query_one("#locks", Lines)
         pane.border_title = Content(_title(tree))
         pane.display_lines(lambda width: _body(state, tree, width, unfolded))
+        self.call_after_refresh(self._find_sought)
         self._show_age()
 
     def _show_age(self) -> None:
@@ -97,6 +99,20 @@ class LocksScreen(SessionScreen):
         words = [when, "PAUSED" if self._paused else "", "STALE: no answer since" if stale and not self._paused else ""]
         pane.border_subtitle = Content("  ".join(w for w in words if w))
         pane.set_class(stale or self._paused, "-stale")
+
+    def seek(self, pids: set[int]) -> None:
+        """Put the cursor on the first of these sessions that the tree shows."""
+        self._sought = frozenset(pids)
+        self._find_sought()
+
+    def _find_sought(self) -> None:
+        pane = self.query_one("#locks", Lines) if self.is_mounted and self._sought else None
+        for key in pane.keys if pane is not None else ():
+            node = find_node(self.state.locks, key)
+            if node is not None and pane is not None and node.session.pid in self._sought:
+                self._sought = frozenset()
+                pane.move_to(key)
+                return
 
     # -- keys -------------------------------------------------------------------------------------------------------
 

@@ -1,41 +1,58 @@
-"""Rows against seconds, both on logarithmic scales, in braille: local, production, and the band of uncertainty."""
+"""Rows against seconds in the theme's colours: local, production and what is imagined, with the band of uncertainty."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from runbook.chart import Point, draw, legend, point, relation_of
 from runbook.migration.result import Seconds, StatementForecast
 from runbook.session.state import State
-from runbook.tui.lines import Line, Span, column, line, right
-from runbook.words import count, duration
+from runbook.tui.lines import Line, column, fit, line
+from runbook.words import duration
 
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-_BLANK = 0x2800
+_PAINT = {
+    "label": "muted",
+    "axis": "faint",
+    "band": "faint",
+    "likely": "warn",
+    "local": "local-text bold",
+    "production": "production-text bold",
+    "what-if": "accent bold",
+    "blank": "",
+}
+_SHORTEST_S = 0.0005
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """How long a statement takes on a side that has so many rows."""
+def points(state: State, one: StatementForecast, imagined: StatementForecast | None = None) -> list[Point]:
+    """Where rows and seconds of a statement are known: local, production, and ``imagined`` (a what-if)."""
+    relation = relation_of(one) or (relation_of(imagined) if imagined is not None else None)
+    if relation is None:
+        return _points_of_facts(state, one)
+    basis = state.forecast.basis if state.forecast is not None else "production"
+    sides = [("production" if basis == "production" else "local", one)]
+    if basis == "production":
+        sides.insert(0, ("local", on_local(state, one)))  # type: ignore[arg-type]
+    if imagined is not None:
+        sides.append(("what-if", imagined))
+    found = [point(side, told, relation) for side, told in sides]
+    return [p for p in found if p is not None]
 
-    side: str
-    rows: float
-    seconds: Seconds
 
-
-def points(state: State, one: StatementForecast) -> list[Point]:
-    """Where rows and seconds of a statement are known: the steps count rows of the statement at fault only."""
+def _points_of_facts(state: State, one: StatementForecast) -> list[Point]:
+    """Of the statement at fault the steps count rows themselves: also where a statement's work is not known."""
     book = state.book()
     if book.get("failing.index") != one.index:
         return []
     found = []
-    local = on_local(state, one)
-    for side, rows, forecast in (("local", "failing.rows_local", local), ("production", "failing.rows", one)):
+    for side, rows, told in (
+        ("local", "failing.rows_local", on_local(state, one)),
+        ("production", "failing.rows", one),
+    ):
         known = book.get(rows)
-        if isinstance(known, int | float) and known > 0 and forecast is not None and forecast.seconds is not None:
-            found.append(Point(side, float(known), forecast.seconds))
-    return found
+        if isinstance(known, int | float) and known > 0 and told is not None and told.seconds is not None:
+            found.append(Point(side, float(known), told.seconds))
+    return found if len(found) == 2 else []
 
 
 def on_local(state: State, one: StatementForecast) -> StatementForecast | None:
@@ -45,108 +62,30 @@ def on_local(state: State, one: StatementForecast) -> StatementForecast | None:
 
 
 def plot(found: Sequence[Point], width: int, height: int = 8) -> list[Line]:
-    """The picture: a point a side, the line between, and the band from low to high."""
-    margin = 9
-    columns, rows = max(width - margin - 1, 10), height
-    low = max(min(p.seconds.low for p in found), 0.0005)
-    high = max(max(p.seconds.high for p in found), low * 10)
-    left, end = min(p.rows for p in found), max(p.rows for p in found)
-    if end < left * 10:
-        left, end = left / 4, left * 10
-    across = _Scale(left / 1.6, end * 1.6, columns * 2)
-    up = _Scale(low / 1.5, high * 1.5, rows * 4)
-    band, likely = _Dots(columns, rows), _Dots(columns, rows)
-    for x in range(columns * 2):
-        at = across.value(x)
-        bottom, middle, top = (_between(found, at, part) for part in ("low", "likely", "high"))
-        for y in range(up.place(bottom), up.place(top) + 1):
-            if (x + y) % 2 == 0:
-                band.set(x, rows * 4 - 1 - y)
-        likely.set(x, rows * 4 - 1 - up.place(middle))
-    marks = {(across.place(p.rows) // 2, (rows * 4 - 1 - up.place(p.seconds.likely)) // 4): p.side for p in found}
-    return _drawn(band, likely, marks, up, (left, end), columns, rows, margin)
+    """The picture with its legend."""
+    lines = [line(*((text, _PAINT[role]) for text, role in row)) for row in draw(found, width, height)]
+    for told, p in zip(legend(found), found, strict=True):
+        lines.append(line((fit(told, width), _PAINT.get(p.side, ""))))
+    return lines
 
 
 def bars(found: Sequence[tuple[str, Seconds]], width: int) -> list[Line]:
     """Where rows are not known: low to high of each side on one logarithmic scale of seconds."""
-    low = max(min(s.low for _, s in found), 0.0005)
+    low = max(min(s.low for _, s in found), _SHORTEST_S)
     high = max(max(s.high for _, s in found), low * 10)
     room = max(width - 26, 10)
-    scale = _Scale(low, high, room)
+
+    def place(value: float) -> int:
+        share = math.log(max(value, low) / low) / math.log(high / low)
+        return min(max(round(share * (room - 1)), 0), room - 1)
+
     lines = []
     for side, seconds in found:
-        start, middle, end = (scale.place(v) for v in (seconds.low, seconds.likely, seconds.high))
-        paint = "production-text" if side == "production" else "local-text"
+        start, middle, end = (place(v) for v in (seconds.low, seconds.likely, seconds.high))
+        paint = {"production": "production-text", "what-if": "accent"}.get(side, "local-text")
         drawn = " " * start + "─" * (middle - start) + "●" + "─" * max(end - middle, 0)
         name = "PRODUCTION" if side == "production" else side
         lines.append(
             line((column(name, 12), f"{paint} bold"), (column(drawn, room + 1), paint), f" {duration(seconds.likely)}")
         )
-    return lines
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """A logarithmic axis from ``low`` to ``high`` over ``steps`` dots."""
-
-    low: float
-    high: float
-    steps: int
-
-    def place(self, value: float) -> int:
-        share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
-        return min(max(round(share * (self.steps - 1)), 0), self.steps - 1)
-
-    def value(self, step: int) -> float:
-        return float(self.low * (self.high / self.low) ** (step / (self.steps - 1)))
-
-
-class _Dots:
-    def __init__(self, columns: int, rows: int) -> None:
-        self.cells = [[0] * columns for _ in range(rows)]
-
-    def set(self, x: int, y: int) -> None:
-        row, cell = y // 4, x // 2
-        if 0 <= row < len(self.cells) and 0 <= cell < len(self.cells[0]):
-            self.cells[row][cell] |= _DOTS[y % 4][x % 2]
-
-
-def _between(found: Sequence[Point], rows: float, part: str) -> float:
-    """Seconds at ``rows``: on the straight line through the points (both axes logarithmic); one point is flat."""
-    ordered = sorted(found, key=lambda p: p.rows)
-    first, last = ordered[0], ordered[-1]
-    a, b = max(getattr(first.seconds, part), 0.0005), max(getattr(last.seconds, part), 0.0005)
-    if first.rows == last.rows:
-        return float(a * max(rows / first.rows, 1e-9))
-    share = math.log(rows / first.rows) / math.log(last.rows / first.rows)
-    return float(a * (b / a) ** share)
-
-
-def _drawn(
-    band: _Dots,
-    likely: _Dots,
-    marks: dict[tuple[int, int], str],
-    up: _Scale,
-    ends: tuple[float, float],
-    columns: int,
-    rows: int,
-    margin: int,
-) -> list[Line]:
-    lines = []
-    for y in range(rows):
-        label = {0: duration(up.high / 1.5), rows - 1: duration(up.low * 1.5)}.get(y, "")
-        spans = [Span(right(label, margin - 2) + " ", "muted"), Span("│", "faint")]
-        for x in range(columns):
-            side = marks.get((x, y))
-            if side is not None:
-                spans.append(Span("●", "production-text bold" if side == "production" else "local-text bold"))
-            elif likely.cells[y][x]:
-                spans.append(Span(chr(_BLANK | likely.cells[y][x]), "warn"))
-            else:
-                spans.append(Span(chr(_BLANK | band.cells[y][x]) if band.cells[y][x] else " ", "faint"))
-        lines.append(Line(tuple(spans)))
-    start, end = f"{count(ends[0])} rows", f"{count(ends[1])} rows"
-    lines.append(line(" " * (margin - 1), ("└" + "─" * columns, "faint")))
-    gap = " " * max(columns - len(start) - len(end), 1)
-    lines.append(line(" " * margin, (start, "local-text"), gap, (end, "production-text")))
     return lines

@@ -1,33 +1,76 @@
-"""The migration statement by statement: locks, how long, who waits, what is wrong with it, and the safe form."""
+"""The migration as a table: a line a statement with its lock, how long, who waits, and the verdict in words."""
 
 from __future__ import annotations
 
-from runbook.migration.result import LOCK_MODES, FileForecast, Forecast, Hazard, RelationLock, StatementForecast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runbook.migration.result import LOCK_MODES, FileForecast, Forecast, RelationLock, StatementForecast
 from runbook.session.state import State
 from runbook.sql import split_qualified
-from runbook.tui.lines import Line, column, fit, line, paragraph, preformatted
-from runbook.tui.views.lock_tree import age
-from runbook.words import duration, lock_name
+from runbook.text import clean_line
+from runbook.tui.lines import Line, column, fit, line, paragraph
+from runbook.tui.views.rail import Group
+from runbook.words import duration
 
 SEVERITY = {
-    "danger": ("DANGER", "bad bold"),
-    "warning": ("warning", "warn bold"),
-    "notice": ("notice", "info"),
+    "danger": ("!! DANGER", "bad bold"),
+    "warning": ("! warning", "warn bold"),
+    "notice": ("- notice", "info"),
     "ok": ("ok", "good"),
 }
+ALARMING = frozenset({"danger", "warning"})
+_VERDICT = 9
+_NUMBER = 7
 
 
-def statements(state: State, width: int) -> list[Line]:
+@dataclass(frozen=True)
+class View:
+    """What of the forecast is shown, and how. ``imagined``: a what-if beside it, with what it assumes."""
+
+    alarming: bool = False
+    search: str = ""
+    imagined: Forecast | None = None
+    assumed: str = ""
+    groups: Mapping[int, Group] = field(default_factory=dict)
+
+    def shows(self, one: StatementForecast, file: FileForecast) -> bool:
+        """Whether the filter and the search let a statement through."""
+        if self.alarming and one.severity not in ALARMING and one.fails is None:
+            return False
+        return not self.search or self.search.lower() in _haystack(one, file)
+
+
+def _haystack(one: StatementForecast, file: FileForecast) -> str:
+    """What a search looks in: text, file, kind, relations, hazards, SQLSTATE."""
+    names = " ".join((*(k.relation for k in one.locks), *(h.id for h in one.hazards)))
+    failing = one.fails.sqlstate if one.fails is not None else ""
+    return clean_line(f"{one.sql} {file.path} {one.kind} {names} {failing} {one.severity}").lower()
+
+
+PLAIN = View()
+
+
+def statements(state: State, width: int, view: View = PLAIN) -> list[Line]:
     """One line a statement under a fixed head; a line per file where there are several."""
-    forecast = state.forecast
-    if forecast is None:
+    now = state.forecast
+    if now is None:
         return _unforecast(state, width)
-    widths = _widths(width)
+    forecast = view.imagined or now
+    before = {s.index: s for s in now.statements} if view.imagined is not None else {}
+    widths = _Widths.of(width, what_if=view.imagined is not None)
     lines = [_head(widths)]
+    hidden = 0
     for file in forecast.files:
-        if len(forecast.files) > 1:
-            lines.append(line((fit(f"{file.path}  {_transaction(file)}", width), "muted")))
-        lines += [_row(one, widths) for one in file.statements]
+        shown = [one for one in file.statements if view.shows(one, file)]
+        hidden += len(file.statements) - len(shown)
+        if len(forecast.files) > 1 and shown:
+            lines.append(line((fit(f"{file.path}  {transaction_of(file)}", width), "muted")))
+        for one in shown:
+            lines.append(_row(one, widths, view.groups.get(one.index), before.get(one.index)))
+    if hidden:
+        why = " and ".join(w for w in ("no alarm" if view.alarming else "", "another text" if view.search else "") if w)
+        lines.append(line((fit(f"{hidden:,} more are hidden: {why}", width), "muted")))
     return lines
 
 
@@ -45,49 +88,90 @@ def summary(forecast: Forecast) -> str:
     return f"{found} · forecast {basis} · PostgreSQL {forecast.server_version_num // 10000}"
 
 
+def alarm_after(forecast: Forecast, keys: list[str], cursor: str | None, step: int) -> str | None:
+    """The next (``step`` 1) or previous (-1) alarming statement among the lines ``keys``, round the end."""
+    alarming = {
+        key_of(s) for s in forecast.statements if s.severity in ALARMING or (s.fails is not None and s.fails.certain)
+    }
+    start = keys.index(cursor) if cursor in keys else -1
+    around = [keys[(start + step * n) % len(keys)] for n in range(1, len(keys) + 1)]
+    return next((key for key in around if key in alarming), None)
+
+
 def key_of(statement: StatementForecast) -> str:
     return f"statement:{statement.index}"
 
 
-def find_statement(state: State, key: str | None) -> StatementForecast | None:
+def find_statement(forecast: Forecast | None, key: str | None) -> StatementForecast | None:
     """The statement of a line."""
-    if state.forecast is None or key is None:
+    if forecast is None or key is None:
         return None
-    return next((s for s in state.forecast.statements if key_of(s) == key), None)
+    return next((s for s in forecast.statements if key_of(s) == key), None)
 
 
-def _widths(width: int) -> tuple[int, int, int, int, int]:
-    """Number, statement, locks, held, waits for; the verdict takes the last eight cells."""
-    held, waits = 13, 12 if width >= 90 else 0
-    room = width - 5 - held - waits - 8
-    locks = min(max(room * 2 // 5, 16), 44)
-    return 5, room - locks, locks, held, waits
+@dataclass(frozen=True, slots=True)
+class _Widths:
+    """Cells of each column; 0: the column is left out."""
+
+    sql: int
+    locks: int
+    held: int
+    before: int
+    waits: int
+    verdict: int
+    number: int = _NUMBER
+
+    @classmethod
+    def of(cls, width: int, *, what_if: bool) -> _Widths:
+        held = 13
+        waits = 12 if width >= 90 and not what_if else 0
+        verdict = _VERDICT + (12 if what_if else 0)
+        room = width - _NUMBER - held * (2 if what_if else 1) - waits - verdict
+        locks = min(max(room * 2 // 5, 16), 44) if room >= 40 else 0
+        return cls(room - locks, locks, held, held if what_if else 0, waits, verdict)
 
 
-def _head(widths: tuple[int, int, int, int, int]) -> Line:
-    number, sql, locks, held, waits = widths
-    names = zip(("#", "statement", "locks", "held", "waits for"), (number, sql, locks, held, waits), strict=True)
-    return line(*((column(name, w), "muted") for name, w in names if w), ("verdict", "muted"))
-
-
-def _row(one: StatementForecast, widths: tuple[int, int, int, int, int]) -> Line:
-    number, sql, locks, held, waits = widths
-    word, paint = SEVERITY[one.severity]
-    waiting = ", ".join(f"pid {w.pid}" if w.pid else "prepared" for w in one.waits_for[:2]) or "-"
-    return line(
-        (column(str(one.index), number), "muted"),
-        column(fit(_one_line(one.sql), sql - 2), sql),
-        (column(fit(locks_text(one), locks - 2), locks), "" if one.locks else "muted"),
-        column(held_text(one), held),
-        *(((column(waiting, waits), "warn" if one.waits_for else "muted"),) if waits else ()),
-        (word if one.confidence != "opaque" else "opaque", paint),
-        key=key_of(one),
+def _head(widths: _Widths) -> Line:
+    held = "held, if" if widths.before else "held"
+    names = (
+        ("#", widths.number),
+        ("statement", widths.sql),
+        ("locks", widths.locks),
+        (held, widths.held),
+        ("held now", widths.before),
+        ("waits for", widths.waits),
     )
+    verdict = "verdict, if" if widths.before else "verdict"
+    return line(*((column(name, w), "muted") for name, w in names if w), (verdict, "muted"))
+
+
+def _row(one: StatementForecast, widths: _Widths, group: Group | None, before: StatementForecast | None) -> Line:
+    word, paint = SEVERITY[one.severity]
+    if one.confidence == "opaque":
+        word = "? opaque"
+    waiting = ", ".join(f"pid {w.pid}" if w.pid else "prepared" for w in one.waits_for[:2]) or "-"
+    changed = before is not None and held_text(before) != held_text(one)
+    was = ""
+    if before is not None and before.severity != one.severity:
+        was = f" was {before.severity}"
+    pieces = [
+        (column(f"{group.mark(one) if group is not None else ' '} {one.index}", widths.number), "muted"),
+        (column(fit(_one_line(one.sql), widths.sql - 2), widths.sql), ""),
+    ]
+    if widths.locks:
+        text = fit(locks_text(one), widths.locks - 2)
+        pieces.append((column(text, widths.locks), "" if one.locks else "muted"))
+    pieces.append((column(held_text(one), widths.held), "accent bold" if changed else ""))
+    if widths.before:
+        pieces.append((column(held_text(before) if before is not None and changed else "same", widths.before), "muted"))
+    if widths.waits:
+        pieces.append((column(waiting, widths.waits), "warn" if one.waits_for else "muted"))
+    return line(*pieces, (word, paint), (was, "muted"), key=key_of(one))
 
 
 def locks_text(one: StatementForecast) -> str:
     """The strongest locks first, with what else it does: ``ACCESS EXCLUSIVE orders  scan``."""
-    existing = sorted((k for k in one.locks if k.pre_existing), key=_strongest_first)
+    existing = sorted((k for k in one.locks if k.pre_existing), key=strongest_first)
     if one.confidence == "opaque" and not existing:
         return "cannot be told"
     strongest = [k for k in existing if k.mode == existing[0].mode]
@@ -105,7 +189,8 @@ def _camel(mode: str) -> str:
     return mode.removesuffix("Lock")
 
 
-def _strongest_first(lock: RelationLock) -> tuple[int, str]:
+def strongest_first(lock: RelationLock) -> tuple[int, str]:
+    """A sort key: strong locks first, then by name."""
     return (-LOCK_MODES.index(lock.mode) if lock.mode in LOCK_MODES else 0, lock.relation)
 
 
@@ -130,7 +215,8 @@ def _one_line(sql: str) -> str:
     return " ".join(sql.split())
 
 
-def _transaction(file: FileForecast) -> str:
+def transaction_of(file: FileForecast) -> str:
+    """How the file's runner uses transactions, in words."""
     return {
         "per_file": "one transaction for this file",
         "all_files": "one transaction for all files: locks are held to the very end",
@@ -153,88 +239,4 @@ def _unforecast(state: State, width: int) -> list[Line]:
         )
         if one.problem:
             lines += paragraph(one.problem, width, "bad", indent=5, key=f"statement:{one.index}")
-    return lines
-
-
-def detail(state: State, one: StatementForecast, width: int, *, safe_form: bool) -> list[Line]:
-    """All that the forecast says of one statement; with ``safe_form`` the safe sequence comes first."""
-    file = next((f for f in state.forecast.files if one in f.statements), None) if state.forecast else None
-    word, paint = SEVERITY[one.severity]
-    where = f"{file.path}:{one.line}" if file is not None else f"line {one.line}"
-    lines = [line((f"{word}  ", paint), (fit(f"{one.index}  {where}", width - 10), "muted"))]
-    lines += preformatted(one.sql.strip(), width, "code")[:12]
-    if safe_form:
-        lines += _safe_forms(one, width)
-    if one.fails is not None:
-        sure = "fails" if one.fails.certain else "may fail"
-        lines += [
-            line(),
-            *paragraph(one.fails.because, width, first=(f"{sure} with {one.fails.sqlstate}: ", "bad bold"), indent=4),
-        ]
-    if one.opaque_because:
-        lines += [line(), *paragraph(one.opaque_because, width, first=("cannot be told: ", "warn bold"), indent=4)]
-    for hazard in one.hazards:
-        lines += [line(), *_hazard(hazard, width, shown=safe_form)]
-    lines += [line(), *_effects(one, width)]
-    if file is not None:
-        lines += paragraph(_transaction(file), width, "muted", first=(column("runs in", 10), "muted"), indent=10)
-    return lines
-
-
-def _hazard(hazard: Hazard, width: int, *, shown: bool) -> list[Line]:
-    lines = paragraph(hazard.because, width, first=("! ", "bad bold"), indent=2)
-    if hazard.safe_sql and not shown:
-        lines.append(line(("  v", "key"), (" shows the safe form, ", "muted"), ("c", "key"), (" copies it", "muted")))
-    return lines
-
-
-def _safe_forms(one: StatementForecast, width: int) -> list[Line]:
-    lines: list[Line] = []
-    for hazard in one.hazards:
-        if hazard.safe_sql:
-            lines += [line(), line(("safe form", "good bold"), (fit(f"  against {hazard.id}", width - 9), "muted"))]
-            for step in hazard.safe_sql:
-                lines += preformatted(step, width, "code", indent=2)
-    return lines or [line(), line(("no safe form is known for this statement", "muted"))]
-
-
-def safe_sql(one: StatementForecast) -> str:
-    """The safe sequences of a statement as SQL, or an empty text."""
-    return "\n".join(step for hazard in one.hazards for step in hazard.safe_sql or ())
-
-
-def _effects(one: StatementForecast, width: int) -> list[Line]:
-    lines: list[Line] = []
-    for number, lock in enumerate(sorted(one.locks, key=_strongest_first)):
-        made = "" if lock.pre_existing else "  (made by this migration)"
-        text = f"{lock_name(lock.mode)} on {lock.relation}{made}"
-        lines.append(line((column("locks" if not number else "", 10), "muted"), fit(text, width - 10)))
-    for name, values in (("rewrites", one.rewrites), ("scans", one.scans), ("builds", one.index_builds)):
-        if values:
-            lines += paragraph(", ".join(values), width, "warn", first=(column(name, 10), "muted"), indent=10)
-    if one.blocks.reads or one.blocks.writes:
-        both = set(one.blocks.reads) & set(one.blocks.writes)
-        text = ", ".join(sorted(both)) if both else ", ".join(one.blocks.writes)
-        who = "readers and writers of " if both else "writers of "
-        lines += paragraph(who + text, width, "warn", first=(column("blocks", 10), "muted"), indent=10)
-    for wait in one.waits_for:
-        who = f"pid {wait.pid}" if wait.pid else "a prepared transaction"
-        known = " ".join(word for word in (who, wait.application_name, wait.state, age(wait.age_s)) if word)
-        text = f"{known}, {lock_name(wait.mode)} on {wait.relation}"
-        lines += paragraph(text, width, first=(column("waits for", 10), "muted"), indent=10, most=2)
-    if one.seconds is not None:
-        s = one.seconds
-        text = f"{duration(s.likely)} ({duration(s.low)} to {duration(s.high)}), from: {s.basis}"
-        lines += paragraph(text, width, first=(column("held", 10), "muted"), indent=10)
-    if one.transaction == "forbidden":
-        lines += paragraph("cannot run in a transaction", width, "warn", first=(column("", 10), ""), indent=10)
-    if one.min_server_version:
-        lines += paragraph(
-            f"PostgreSQL {one.min_server_version // 10000} or newer",
-            width,
-            first=(column("needs", 10), "muted"),
-            indent=10,
-        )
-    if one.confidence != "exact":
-        lines += paragraph(one.confidence, width, first=(column("how sure", 10), "muted"), indent=10)
     return lines
