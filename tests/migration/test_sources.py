@@ -144,6 +144,23 @@ DROP TABLE a;
 """
 
 
+def test_diesel_runs_the_up_scripts_by_folder_and_reads_their_metadata(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        {
+            "2021-02-01-100000_b/up.sql": "CREATE INDEX CONCURRENTLY i ON t (a);",
+            "2021-02-01-100000_b/down.sql": "DROP INDEX i;",
+            "2021-02-01-100000_b/metadata.toml": "run_in_transaction = false\n",
+            "00000000000000_diesel_initial_setup/down.sql": "DROP TABLE t;",
+            "00000000000000_diesel_initial_setup/up.sql": "CREATE TABLE t (a int); INSERT INTO t VALUES (1);",
+        },
+    )
+    migration = load([folder])
+    assert migration.runner == "diesel"
+    assert order(migration) == ["00000000000000", "20210201100000"]
+    assert inside(migration) == [("CREATE TABLE", True), ("INSERT", True), ("CREATE INDEX", False)]
+
+
 def test_goose_runs_the_up_part_at_its_own_lines(tmp_path: Path) -> None:
     write(tmp_path, {"00002_x.sql": GOOSE, "00010_y.sql": "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;"})
     migration = load([tmp_path])
