@@ -85,7 +85,11 @@ def check(
     if side is None and probe_data:
         raise Failed("--probe-data asks a server's rows: give --production or --local.")
     migration = to_forecast(found_files, on_server=side is not None)
-    rehearsed = rehearse_here(migration, config, rehearse, typed, limit_s) if rehearse is not None else None
+    rehearsed = None
+    if rehearse is not None:
+        rehearsed = rehearse_here(
+            migration, config, rehearse, typed, limit_s, lambda local: pending_on(local, migration, found_files)
+        )
     if side is None:
         found = forecast_without_server(found_files, (pg_version or config.check_pg_version or 18) * 10000)
     elif rehearsed is not None and side.key == "local":
@@ -136,7 +140,6 @@ def _forecast_on(
         why = seen.refusal.message if seen.refusal else seen.catalog_problem
         raise Failed(f"{side.name} could not be asked: {why}", EXIT_NOTHING)
     case = side_case(SideChoice(side.key, side.dsn, side.name), seen)  # type: ignore[arg-type]
-    if rehearsed is None:
-        migration = pending_on(case, migration, found_files)
+    migration = pending_on(case, migration, found_files)
     measured = measured_by(rehearsed) if rehearsed is not None else None
     return forecast(migration, seen.catalog, activity=held_locks(case), measured=measured)

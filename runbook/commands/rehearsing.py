@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runbook.migration.timing import Throughput
     from runbook.rehearsal.result import Rehearsal, Rehearsed, StatementRehearsal
     from runbook.rehearsal.signs import Production
+    from runbook.triage.case import SideCase
 
 
 class RehearseCommand(click.Command):
@@ -57,8 +58,15 @@ def rehearse_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def rehearse_here(migration: Migration, config: Config, mode: str, typed: str | None, limit_s: float) -> Rehearsed:
-    """Rehearse on the local side. A server that is refused or not there ends the command."""
+def rehearse_here(
+    migration: Migration,
+    config: Config,
+    mode: str,
+    typed: str | None,
+    limit_s: float,
+    pending: Callable[[SideCase], Migration],
+) -> Rehearsed:
+    """Rehearse on the local side what is ``pending`` there. A server that is refused or not there ends the command."""
     import asyncio
 
     from runbook.postgres.refusals import ConnectionRefused
@@ -68,7 +76,7 @@ def rehearse_here(migration: Migration, config: Config, mode: str, typed: str | 
     if config.local is None:
         raise Failed("--rehearse needs the local side: give --local, or [sides.local] in runbook.toml.")
     try:
-        return asyncio.run(_until_signalled(migration, config, mode, typed, limit_s))
+        return asyncio.run(_until_signalled(migration, config, mode, typed, limit_s, pending))
     except RehearsalRefused as refused:
         raise Failed(str(refused)) from None
     except ConnectionRefused as error:
@@ -78,18 +86,24 @@ def rehearse_here(migration: Migration, config: Config, mode: str, typed: str | 
 
 
 async def _until_signalled(
-    migration: Migration, config: Config, mode: str, typed: str | None, limit_s: float
+    migration: Migration,
+    config: Config,
+    mode: str,
+    typed: str | None,
+    limit_s: float,
+    pending: Callable[[SideCase], Migration],
 ) -> Rehearsed:
     import asyncio
     import signal
 
     from runbook.postgres.rehearsal import Limits
     from runbook.rehearsal.run import rehearse
-    from runbook.session.live import functions_of
+    from runbook.session.live import SideChoice, functions_of, side_case
 
     task = asyncio.current_task()
     assert task is not None
     assert config.local is not None
+    choice = SideChoice("local", config.local.dsn, config.local.name)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
@@ -103,6 +117,7 @@ async def _until_signalled(
             functions=functions_of(migration),
             limits=Limits(total_s=limit_s),
             connect_timeout_s=config.connect_timeout_s,
+            narrow=lambda seen: pending(side_case(choice, seen)),
             on_statement=_progress if sys.stderr.isatty() else None,
         )
     except asyncio.CancelledError:

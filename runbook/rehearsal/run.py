@@ -25,7 +25,7 @@ from runbook.postgres.rehearsal import (
     RehearsalRefused,
     open_for_rehearsal,
 )
-from runbook.postgres.survey import look
+from runbook.postgres.survey import Look, look
 from runbook.rehearsal.compare import disagreements, failure_disagrees, in_words_of_forecast
 from runbook.rehearsal.escapes import fires
 from runbook.rehearsal.measure import Snapshot, done
@@ -67,12 +67,14 @@ async def rehearse(
     functions: Sequence[str] = (),
     limits: Limits | None = None,
     connect_timeout_s: float = 5.0,
+    narrow: Callable[[Look], Migration] | None = None,
     on_statement: OnStatement | None = None,
 ) -> Rehearsed:
     """Run ``migration`` on the local side ``dsn`` and measure it; with ``rollback`` nothing stays.
 
     ``production``: servers that it must not be (``runbook.postgres.rehearsal.read_production``); ``typed``: what was
-    given with --rehearse-on; ``role`` runs the migration; ``functions``: pg_catalog functions it names. Raises
+    given with --rehearse-on; ``role`` runs the migration; ``functions``: pg_catalog functions it names; ``narrow``: what
+    of the migration this side has yet to run. Raises
     ``RehearsalRefused``, ``ConnectionRefused``, ``NothingToRehearseOn``. A cancelled task is an outcome
     (``interrupted``) once statements were sent: what was open is rolled back first.
     """
@@ -83,7 +85,7 @@ async def rehearse(
         seen = await look("local", dsn, role=role, functions=functions, sample_gap_s=0)
         if seen.catalog is None:
             raise NothingToRehearseOn((seen.refusal.message if seen.refusal else seen.catalog_problem) or "no answer")
-        told = forecast(migration, seen.catalog)
+        told = forecast(migration if narrow is None else narrow(seen), seen.catalog)
         if role is not None and (refused := await connection.set_role(role)) is not None:
             raise RehearsalRefused(f"not rehearsed: SET ROLE {role} was refused: {refused.message}")
         run = _Run(connection, plan(migration, told, seen.catalog, mode), seen.catalog, mode, on_statement)

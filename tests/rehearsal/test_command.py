@@ -154,3 +154,17 @@ def test_an_interrupted_rehearsal_says_how_far_it_came_and_leaves_nothing(
     assert "interrupted" in printed
     assert digest(database) == before
     eventually(lambda: sessions(database) == 0)
+
+
+def test_of_a_folder_only_what_local_has_yet_to_run_is_rehearsed(database: Database, home: Path) -> None:
+    folder = home / "migrations"
+    folder.mkdir()
+    (folder / "000001_orders.up.sql").write_text("CREATE TABLE orders (id int PRIMARY KEY);\n")
+    (folder / "000002_email.up.sql").write_text("ALTER TABLE orders ADD COLUMN email text;\n")
+    database.execute("CREATE TABLE orders (id int PRIMARY KEY)")
+    database.execute("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)")
+    database.execute("INSERT INTO schema_migrations VALUES (1, false)")
+    done = runbook("check", str(folder), "--rehearse", "--local", database.dsn(), "--format", "json", home=home)
+    assert done.returncode == 0, done.stderr
+    statements = document(done)["rehearsal"]["statements"]
+    assert [(s["kind"], s["status"]) for s in statements] == [("ALTER TABLE", "ran")]
