@@ -20,7 +20,8 @@ from runbook.migration.conflicts import STRENGTH, blocks_reads, blocks_writes, c
 from runbook.migration.data_checks import Present, data_checks
 from runbook.migration.edit import replace_keeping
 from runbook.migration.effects import Effects, effects
-from runbook.migration.hazards import Context, added_labels, hazards, uses_label
+from runbook.migration.hazard_context import Context
+from runbook.migration.hazards import added_labels, hazards, uses_label
 from runbook.migration.lock_table import overflow
 from runbook.migration.model import Migration, MigrationFile, Statement
 from runbook.migration.needs import needs
@@ -208,6 +209,7 @@ class _Walk:
             held=dict(transaction.held) if transaction is not None else {},
             held_since=dict(transaction.since) if transaction is not None else {},
             transaction_mode=file.transaction_mode,
+            runner=self.runner,
         )
         waits = self._waits(found)
         blocks = _blocks(found, self.catalog)

@@ -84,6 +84,19 @@ HAZARDS: dict[str, Words] = {
         "Rows written meanwhile are not checked",
         "Enable the triggers again in the same transaction, and check the rows that were written meanwhile.",
     ),
+    "data-is-removed": Words(
+        "Rows are removed that only a backup brings back",
+        "Let code stop using them first, take a copy that can be restored, and remove them in a later release.",
+    ),
+    "cascade-reaches-further": Words(
+        "CASCADE reaches objects or rows that the statement does not name",
+        "Name what is to go: drop or change each dependent object by itself.",
+        server_only=True,
+    ),
+    "statement-timeout": Words(
+        "statement_timeout is shorter than the statement is likely to take",
+        "SET statement_timeout = 0 for this statement, in its own session, and keep a lock_timeout.",
+    ),
     # Failures
     "not-allowed-in-transaction": Words(
         "A statement that cannot run inside the tool's transaction",
@@ -126,6 +139,12 @@ HAZARDS: dict[str, Words] = {
     "extension-not-available": Words(
         "The extension's files are not on the server",
         "Have the package installed on the server first.",
+        failure=True,
+        server_only=True,
+    ),
+    "lock-table-full": Words(
+        "The transaction locks more relations than the lock table has room for",
+        "Touch fewer partitions in a transaction, or raise max_locks_per_transaction and restart.",
         failure=True,
         server_only=True,
     ),
@@ -184,3 +203,37 @@ HAZARDS: dict[str, Words] = {
 """Every id that a finding about a migration can have."""
 
 FAILURES = frozenset(id_ for id_, words in HAZARDS.items() if words.failure)
+
+WITHOUT_PLAYBOOK = frozenset(
+    {
+        "cannot-set-role",
+        "cascade-reaches-further",
+        "data-is-removed",
+        "dependent-object",
+        "dirty-data-under-unvalidated-constraint",
+        "does-not-parse",
+        "enum-value-used-in-same-transaction",
+        "exclusion-violation",
+        "exclusive-maintenance",
+        "file-problem",
+        "foreign-key-locks-parent",
+        "foreign-key-target-mismatch",
+        "heavy-validate-or-build",
+        "invalid-data-for-type",
+        "lock-blocks-queries",
+        "lock-table-full",
+        "locks-accumulate-in-one-transaction",
+        "needs-superuser",
+        "no-references-privilege",
+        "not-analysed",
+        "numeric-out-of-range",
+        "old-code-omits-new-column",
+        "production-only-trigger",
+        "publication-needs-replica-identity",
+        "rewrite-depends-on-timezone",
+        "statement-fails",
+        "value-too-long",
+        "waits-for-lock-now",
+    }
+)
+"""Ids that no shipped playbook is named after."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from runbook.migration import safe_forms
 from runbook.migration.ast import (
     alter_commands,
     column_spec,
@@ -16,52 +14,19 @@ from runbook.migration.ast import (
     options,
     qualified,
     relations_used,
+    strings,
     types_used,
+    unwrap,
     walk,
 )
 from runbook.migration.catalog import Catalog, Relation, RelationKey
 from runbook.migration.conflicts import blocks_reads, blocks_writes
-from runbook.migration.effects.result import Effects
 from runbook.migration.effects.types import type_of_column, type_written
+from runbook.migration.hazard_context import NOTICEABLE_S, Context, duration_words, hazard, size_words
+from runbook.migration.hazards_of_loss import LOSS_RULES
 from runbook.migration.model import Statement
-from runbook.migration.result import Fails, Hazard, RelationLock, Seconds
-from runbook.migration.rights import Missing
-from runbook.migration.timing import size_of
+from runbook.migration.result import Hazard
 from runbook.sql import quote_qualified
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One statement with all that is known when it runs. ``held``: what its transaction has locked before it."""
-
-    statement: Statement
-    effects: Effects
-    before: Catalog
-    after: Catalog
-    seconds: Seconds
-    fails: Fails | None = None
-    lacking: Missing | None = None
-    in_transaction: bool = False
-    held: Mapping[RelationKey, RelationLock] = field(default_factory=dict)
-    held_since: Mapping[RelationKey, int] = field(default_factory=dict)
-    transaction_mode: str = "none"
-
-    def relation(self, key: RelationKey) -> Relation:
-        found = self.before.relations.get(key)
-        return found if found is not None else Relation(*key)
-
-    def is_new(self, key: RelationKey) -> bool:
-        return self.relation(key).created_here
-
-    def big(self, key: RelationKey) -> bool:
-        """Whether reading the relation takes time that somebody notices."""
-        size, rows, _ = size_of(self.relation(key), self.before)
-        return size >= LARGE_BYTES or rows >= LARGE_ROWS
-
-
-LARGE_BYTES = 64 * 1024 * 1024
-LARGE_ROWS = 100_000
-NOTICEABLE_S = 0.2
 
 # SQLSTATE of a forecast failure -> cause. Source: shared/causes.yaml.
 FAILURES: dict[str, str] = {
@@ -109,14 +74,9 @@ def hazards(context: Context) -> tuple[Hazard, ...]:
     """The hazards of a statement, each once, the gravest kind first."""
     found: dict[str, Hazard] = {}
     for rule in _RULES:
-        for hazard in rule(context):
-            found.setdefault(hazard.id, hazard)
+        for one in rule(context):
+            found.setdefault(one.id, one)
     return tuple(found.values())
-
-
-def _hazard(context: Context, id_: str, because: str) -> Hazard:
-    safe = safe_forms.safe_form(context.statement, context.before, id_)
-    return Hazard(id_, because, safe, playbook=id_)
 
 
 def _failure(context: Context) -> Iterator[Hazard]:
@@ -125,20 +85,20 @@ def _failure(context: Context) -> Iterator[Hazard]:
         return
     if fails.sqlstate in ("42601", "42883", "22023", "0A000") and "needs PostgreSQL" in fails.because:
         function = fails.sqlstate == "42883"
-        yield _hazard(context, "function-needs-newer-major" if function else "needs-newer-major", fails.because)
+        yield hazard(context, "function-needs-newer-major" if function else "needs-newer-major", fails.because)
         return
     if fails.sqlstate in ("0A000", "58P01") and "extension" in fails.because:
-        yield _hazard(context, "extension-not-available", fails.because)
+        yield hazard(context, "extension-not-available", fails.because)
         return
     if fails.sqlstate == "42501" and context.lacking is not None:
         lacking = context.lacking
         right = RIGHTS.get(lacking.need.kind, "missing-table-privilege")
-        yield Hazard(right, lacking.because, (lacking.grant_sql,) if lacking.grant_sql else None, playbook=right)
+        yield hazard(context, right, lacking.because, (lacking.grant_sql,) if lacking.grant_sql else None)
         return
     cause = FAILURES.get(fails.sqlstate)
     if cause is not None:
         word = "" if fails.certain else "depends on data: "
-        yield _hazard(context, cause, f"{word}{fails.because} ({fails.sqlstate})")
+        yield hazard(context, cause, f"{word}{fails.because} ({fails.sqlstate})")
 
 
 def _rewrite(context: Context) -> Iterator[Hazard]:
@@ -147,14 +107,12 @@ def _rewrite(context: Context) -> Iterator[Hazard]:
     for work in context.effects.work:
         if work.kind == "rewrite" and not context.is_new(work.relation):
             name = quote_qualified(*work.relation)
-            size = _size(context, work.relation)
-            because = (
-                f"{name} ({size}) is rewritten under AccessExclusiveLock: reads and writes wait for {_about(context)}"
-            )
-            yield _hazard(context, "table-rewrite", because)
+            size = size_words(context, work.relation)
+            because = f"{name} ({size}) is rewritten under AccessExclusiveLock: reads and writes wait for {duration_words(context)}"
+            yield hazard(context, "table-rewrite", because)
             if _zone_decides(context):
                 zone = context.before.settings.get("TimeZone", context.before.timezone)
-                yield _hazard(
+                yield hazard(
                     context, "rewrite-depends-on-timezone", f"TimeZone is {zone}: under UTC nothing would be rewritten"
                 )
 
@@ -185,18 +143,20 @@ def _scan(context: Context) -> Iterator[Hazard]:
         mode = modes.get(work.relation, "")
         if work.kind != "scan" or context.is_new(work.relation) or work.relation in rewritten:
             continue
-        name, size = quote_qualified(*work.relation), _size(context, work.relation)
+        name, size = quote_qualified(*work.relation), size_words(context, work.relation)
         if blocks_reads(mode):
-            because = f"{name} ({size}) is read in full under {mode}: reads and writes wait for {_about(context)}"
-            yield _hazard(context, "scan-under-exclusive-lock", because)
+            because = (
+                f"{name} ({size}) is read in full under {mode}: reads and writes wait for {duration_words(context)}"
+            )
+            yield hazard(context, "scan-under-exclusive-lock", because)
         elif blocks_writes(mode):
             id_ = (
                 "foreign-key-locks-parent"
                 if is_node(node, "AlterTableStmt", "CreateStmt")
                 else "scan-under-exclusive-lock"
             )
-            yield _hazard(
-                context, id_, f"{name} ({size}) is read in full under {mode}: writes wait for {_about(context)}"
+            yield hazard(
+                context, id_, f"{name} ({size}) is read in full under {mode}: writes wait for {duration_words(context)}"
             )
         elif context.big(work.relation):
             held = context.held.get(work.relation)
@@ -206,9 +166,9 @@ def _scan(context: Context) -> Iterator[Hazard]:
                     f"{name} is validated in the transaction that locked it in {held.mode} (statement {since}): "
                     f"what NOT VALID was to spare is waited for all the same"
                 )
-                yield _hazard(context, "scan-under-exclusive-lock", because)
+                yield hazard(context, "scan-under-exclusive-lock", because)
             else:
-                yield _hazard(
+                yield hazard(
                     context, "heavy-validate-or-build", f"{name} ({size}) is read in full; nobody waits for it"
                 )
 
@@ -220,13 +180,15 @@ def _index(context: Context) -> Iterator[Hazard]:
         for work in context.effects.work:
             mode = modes.get(work.relation, "")
             if work.kind == "index_build" and not context.is_new(work.relation):
-                name, size = quote_qualified(*work.relation), _size(context, work.relation)
+                name, size = quote_qualified(*work.relation), size_words(context, work.relation)
                 if blocks_writes(mode):
-                    because = f"writes to {name} ({size}) wait for {_about(context)} while the index is built"
-                    yield _hazard(context, "create-index-blocks-writes", because)
+                    because = f"writes to {name} ({size}) wait for {duration_words(context)} while the index is built"
+                    yield hazard(context, "create-index-blocks-writes", because)
                 elif context.big(work.relation):
-                    yield _hazard(
-                        context, "heavy-validate-or-build", f"the index over {name} ({size}) takes {_about(context)}"
+                    yield hazard(
+                        context,
+                        "heavy-validate-or-build",
+                        f"the index over {name} ({size}) takes {duration_words(context)}",
                     )
     if is_node(node, "DropStmt") and enum_name(node, "remove_type") == "OBJECT_INDEX" and not node.concurrent:
         for key, mode in context.effects.modes:
@@ -236,13 +198,13 @@ def _index(context: Context) -> Iterator[Hazard]:
                 else:
                     table = "its table"
                 because = f"DROP INDEX takes {mode} on {table}: it queues behind every open query on it"
-                yield _hazard(context, "create-index-blocks-writes", because)
+                yield hazard(context, "create-index-blocks-writes", because)
                 return
     if is_node(node, "IndexStmt") and node.if_not_exists and node.idxname:
         for relation in _tables(context):
             index = relation.index(node.idxname)
             if index is not None and not index.valid and not index.building:
-                yield _hazard(
+                yield hazard(
                     context, "invalid-index", f"IF NOT EXISTS keeps {index.name}, which is invalid: no query uses it"
                 )
 
@@ -250,6 +212,25 @@ def _index(context: Context) -> Iterator[Hazard]:
 def _tables(context: Context) -> list[Relation]:
     keys = [k for k, _ in context.effects.modes]
     return [r for k in keys if (r := context.before.relations.get(k)) is not None and r.kind in ("r", "p", "m")]
+
+
+def _unknown_tables(context: Context) -> Iterator[Hazard]:
+    """With no server to ask: REINDEX of a table, and VALIDATE in the transaction that locked it."""
+    node = context.statement.node
+    if not context.before.is_assumed or context.effects.work:
+        return
+    if is_node(node, "ReindexStmt") and not context.concurrent:
+        what = node.relation.relname or node.name or "the database"
+        because = f"writes to {what} wait while its indexes are built, for as long as that takes"
+        yield hazard(context, "create-index-blocks-writes", because)
+    for command in alter_commands(node):
+        kept = next((lock for k, lock in context.held.items() if k in dict(context.effects.modes)), None)
+        if command.type == "AT_ValidateConstraint" and kept is not None and blocks_writes(kept.mode):
+            because = (
+                f"{kept.relation} is validated in the transaction that locked it in {kept.mode}: "
+                f"what NOT VALID was to spare is waited for all the same"
+            )
+            yield hazard(context, "scan-under-exclusive-lock", because)
 
 
 def _exclusive_maintenance(context: Context) -> Iterator[Hazard]:
@@ -261,13 +242,15 @@ def _exclusive_maintenance(context: Context) -> Iterator[Hazard]:
     if heavy or refresh:
         for key, mode in context.effects.modes:
             if blocks_reads(mode) and context.relation(key).kind in ("r", "m", "v") and not context.is_new(key):
-                because = f"{quote_qualified(*key)} is out of reach, for reads too, for {_about(context)}"
-                yield _hazard(context, "exclusive-maintenance", because)
+                because = f"{quote_qualified(*key)} is out of reach, for reads too, for {duration_words(context)}"
+                yield hazard(context, "exclusive-maintenance", because)
                 return
 
 
 def _backfill(context: Context) -> Iterator[Hazard]:
     if not is_node(context.statement.node, "UpdateStmt", "DeleteStmt"):
+        return
+    if context.before.is_assumed and _one_row(context.statement.node):
         return
     for work in context.effects.work:
         if (
@@ -276,17 +259,31 @@ def _backfill(context: Context) -> Iterator[Hazard]:
             and context.big(work.relation)
             and not context.is_new(work.relation)
         ):
-            name, size = quote_qualified(*work.relation), _size(context, work.relation)
+            name, size = quote_qualified(*work.relation), size_words(context, work.relation)
             word = "deletes" if is_node(context.statement.node, "DeleteStmt") else "updates"
-            because = (
-                f"one statement {word} all of {name} ({size}): each row stays locked to the end, for {_about(context)}"
-            )
-            yield _hazard(context, "unbatched-backfill", because)
+            because = f"one statement {word} all of {name} ({size}): each row stays locked to the end, for {duration_words(context)}"
+            yield hazard(context, "unbatched-backfill", because)
             for trigger in context.relation(work.relation).triggers:
                 if trigger.enabled in ("O", "A"):
-                    yield _hazard(
+                    yield hazard(
                         context, "production-only-trigger", f"trigger {trigger.name} fires for each row of {name}"
                     )
+
+
+def _one_row(node: Any) -> bool:
+    """WHERE id = constant, with nothing known of the table: by that name it is the key."""
+    if not node.HasField("where_clause"):
+        return False
+    clause = unwrap(node.where_clause)
+    parts = [unwrap(a) for a in clause.args] if is_node(clause, "BoolExpr") else [clause]
+    if is_node(clause, "BoolExpr") and enum_name(clause, "boolop") != "AND_EXPR":
+        return False
+    for part in parts:
+        if is_node(part, "A_Expr") and enum_name(part, "kind") == "AEXPR_OP" and strings(part.name) == ("=",):
+            left, right = unwrap(part.lexpr), unwrap(part.rexpr)
+            if is_node(left, "ColumnRef") and strings(left.fields)[-1:] in (("id",), ("uuid",)):
+                return is_node(right, "A_Const", "TypeCast")
+    return False
 
 
 def _held(context: Context) -> Iterator[Hazard]:
@@ -297,8 +294,8 @@ def _held(context: Context) -> Iterator[Hazard]:
         return
     if context.seconds.likely >= NOTICEABLE_S:
         names = ", ".join(sorted(lock.relation for lock in kept.values())[:3])
-        because = f"{names} stays locked for reads and writes while this runs, for {_about(context)}"
-        yield _hazard(context, "locks-accumulate-in-one-transaction", because)
+        because = f"{names} stays locked for reads and writes while this runs, for {duration_words(context)}"
+        yield hazard(context, "locks-accumulate-in-one-transaction", because)
         return
     more = [
         k
@@ -314,7 +311,7 @@ def _held(context: Context) -> Iterator[Hazard]:
         because = (
             f"one transaction locks several tables for reads and writes ({names}): it can deadlock with the application"
         )
-        yield _hazard(context, "locks-accumulate-in-one-transaction", because)
+        yield hazard(context, "locks-accumulate-in-one-transaction", because)
 
 
 def _removed(context: Context) -> Iterator[Hazard]:
@@ -326,11 +323,11 @@ def _removed(context: Context) -> Iterator[Hazard]:
         if relation is not None and (relation.created_here or relation.kind not in ("r", "p", "v", "m")):
             return
         if kind == "OBJECT_COLUMN":
-            yield _hazard(context, "old-code-uses-removed-column", f"code that runs now asks for column {node.subname}")
+            yield hazard(context, "old-code-uses-removed-column", f"code that runs now asks for column {node.subname}")
         elif kind in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW") and (
             relation is not None or context.before.is_assumed
         ):
-            yield _hazard(
+            yield hazard(
                 context, "old-code-uses-removed-column", f"code that runs now asks for {node.relation.relname}"
             )
     elif is_node(node, "DropStmt") and enum_name(node, "remove_type") in (
@@ -342,7 +339,7 @@ def _removed(context: Context) -> Iterator[Hazard]:
             name = qualified(item)
             relation = context.before.find(name.schema, name.name)
             if (relation is None and context.before.is_assumed) or (relation is not None and not relation.created_here):
-                yield _hazard(context, "old-code-uses-removed-column", f"code that runs now may still ask for {name}")
+                yield hazard(context, "old-code-uses-removed-column", f"code that runs now may still ask for {name}")
                 return
     for command in alter_commands(node):
         relation = context.before.find(node.relation.schemaname or None, node.relation.relname)
@@ -351,7 +348,7 @@ def _removed(context: Context) -> Iterator[Hazard]:
         if command.type == "AT_DropColumn":
             known = relation is not None and relation.columns and relation.column(command.name) is None
             if not known:
-                yield _hazard(
+                yield hazard(
                     context,
                     "old-code-uses-removed-column",
                     f"code that runs now may still ask for column {command.name}",
@@ -362,12 +359,12 @@ def _removed(context: Context) -> Iterator[Hazard]:
             filled = serial or spec.default is not None or spec.constraint("identity") or spec.constraint("generated")
             if spec.not_null and not filled:
                 because = f"code that runs now inserts no value for {spec.name}"
-                yield _hazard(context, "old-code-omits-new-column", because)
+                yield hazard(context, "old-code-omits-new-column", because)
         elif command.type == "AT_SetNotNull":
             column = relation.column(command.name) if relation is not None else None
             if column is not None and not column.has_default and not column.not_null:
                 because = f"code that runs now may insert rows without {command.name}"
-                yield _hazard(context, "old-code-omits-new-column", because)
+                yield hazard(context, "old-code-omits-new-column", because)
 
 
 def _replica_identity(context: Context) -> Iterator[Hazard]:
@@ -387,7 +384,7 @@ def _replica_identity(context: Context) -> Iterator[Hazard]:
     if had_key and not has_key:
         published = ", ".join(relation.publications[:2])
         because = f"{relation.qualified} is published by {published}: without replica identity UPDATE and DELETE fail"
-        yield _hazard(context, "publication-needs-replica-identity", because)
+        yield hazard(context, "publication-needs-replica-identity", because)
 
 
 def _triggers_off(context: Context) -> Iterator[Hazard]:
@@ -395,11 +392,13 @@ def _triggers_off(context: Context) -> Iterator[Hazard]:
         if command.type in ("AT_DisableTrig", "AT_DisableTrigAll", "AT_DisableTrigUser"):
             what = command.name or "all triggers"
             because = f"{what} is off until it is enabled again: rows written meanwhile are not checked"
-            yield _hazard(context, "dirty-data-under-unvalidated-constraint", because)
+            yield hazard(context, "dirty-data-under-unvalidated-constraint", because)
 
 
 def _no_lock_timeout(context: Context) -> Iterator[Hazard]:
     """A strong lock on a table in use, asked for without lock_timeout: everybody queues behind the wait."""
+    if context.concurrent:
+        return  # its only strong locks are on indexes that no new query uses by then
     if context.before.settings.get("lock_timeout", "0") not in ("0", "0ms", "0s"):
         return
     for key, mode in context.effects.modes:
@@ -414,7 +413,10 @@ def _no_lock_timeout(context: Context) -> Iterator[Hazard]:
         if context.before.is_assumed or (context.big(key) and busy):
             name = quote_qualified(*key)
             because = f"no lock_timeout is set: while it waits for {name}, every new query on it waits behind"
-            yield _hazard(context, "lock-queue-behind-waiting-ddl", because)
+            if context.effects.work:  # with a timeout it would be as slow as without
+                yield Hazard("lock-queue-behind-waiting-ddl", because, playbook="lock-queue-behind-waiting-ddl")
+            else:
+                yield hazard(context, "lock-queue-behind-waiting-ddl", because)
             return
 
 
@@ -423,26 +425,16 @@ _RULES: tuple[Callable[[Context], Iterator[Hazard]], ...] = (
     _rewrite,
     _scan,
     _index,
+    _unknown_tables,
     _exclusive_maintenance,
     _backfill,
     _held,
     _removed,
     _replica_identity,
     _triggers_off,
+    *LOSS_RULES,
     _no_lock_timeout,
 )
-
-
-def _size(context: Context, key: RelationKey) -> str:
-    _, rows, source = size_of(context.relation(key), context.before)
-    return f"{rows:,.0f} rows{', assumed' if source.startswith('assumed') else ''}"
-
-
-def _about(context: Context) -> str:
-    seconds = context.seconds.likely
-    if seconds < 1:
-        return "less than a second"
-    return f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
 
 
 # -- enum values ------------------------------------------------------------------------------------------------------

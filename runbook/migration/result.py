@@ -153,6 +153,7 @@ class Hazard:
     because: str
     safe_sql: tuple[str, ...] | None = None
     playbook: str | None = None
+    instead: str | None = None  # where no safe sequence is generated: why, and what people do
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ from runbook.migration.ast import (
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.model import Statement
+from runbook.migration.runner_files import for_runner
+from runbook.migration.safe_renames import rename
 from runbook.sql import quote_ident, quote_literal, quote_qualified
 
 LATER = "-- in a later transaction: it reads the table, and lets others write\n"
@@ -37,11 +39,25 @@ _INDEX_HAZARDS = frozenset({"create-index-blocks-writes"})
 _TABLE_HAZARDS = frozenset(
     {"table-rewrite", "scan-under-exclusive-lock", "foreign-key-locks-parent", "not-null-violation"}
 )
+_BRIEF_LOCK = "-- if it expires (55P03) nothing has happened: wait a little, and try again\n"
 
 
-def safe_form(statement: Statement, catalog: Catalog, hazard: str) -> tuple[str, ...] | None:
-    """The steps that do what ``statement`` does without ``hazard``; None where none are known."""
+def safe_form(statement: Statement, catalog: Catalog, hazard: str, runner: str = "") -> tuple[str, ...] | None:
+    """The steps that do what ``statement`` does without ``hazard``, with the runner's marks; None where none are known."""
+    steps = _safe_form(statement, catalog, hazard)
+    return for_runner(steps, runner) if steps is not None else None
+
+
+def _safe_form(statement: Statement, catalog: Catalog, hazard: str) -> tuple[str, ...] | None:
     node = statement.node
+    if hazard == "not-allowed-in-transaction" and not is_node(node, "DoStmt", "TransactionStmt"):
+        return (ALONE + statement.sql.rstrip().rstrip(";") + ";",)
+    if hazard == "lock-queue-behind-waiting-ddl":
+        return _with_lock_timeout(statement)
+    if hazard == "exclusive-maintenance" and is_node(node, "RefreshMatViewStmt"):
+        return _refresh(node, catalog)
+    if hazard == "old-code-uses-removed-column" and is_node(node, "RenameStmt"):
+        return rename(node, catalog)
     if hazard in _INDEX_HAZARDS:
         return _index(node, catalog)
     if hazard == "unbatched-backfill":
@@ -63,6 +79,23 @@ def sql_of(node: Any) -> str:
     field = next(f.name for f in holder.DESCRIPTOR.fields if f.message_type.name == name)
     getattr(holder, field).CopyFrom(node)
     return str(deparse(tree)).strip() + ";"
+
+
+def _with_lock_timeout(statement: Statement) -> tuple[str, ...]:
+    """The statement as it is, giving up before everybody behind it notices."""
+    local = "LOCAL " if statement.in_transaction else ""
+    steps = (f"SET {local}lock_timeout = '2s';", f"{_BRIEF_LOCK}{statement.sql.rstrip().rstrip(';')};")
+    return steps if local else (*steps, "RESET lock_timeout;")
+
+
+def _refresh(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
+    """REFRESH CONCURRENTLY, where a unique index allows it (matview.c, is_usable_unique_index)."""
+    relation = catalog.find(node.relation.schemaname or None, node.relation.relname)
+    if relation is None or node.skip_data:
+        return None
+    if not any(i.unique and i.valid and not i.has_predicate and not i.has_expressions for i in relation.indexes):
+        return None
+    return (f"REFRESH MATERIALIZED VIEW CONCURRENTLY {_range_var(node.relation)};",)
 
 
 # -- indexes ----------------------------------------------------------------------------------------------------------
@@ -128,7 +161,9 @@ def _range_var(node: Any) -> str:
 def _alter_table(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
     """Each subcommand by itself: in its safe form where it has one, else as it is."""
     relation = _table(node.relation, catalog)
-    if relation is None or relation.kind != "r" or relation.is_partition or relation.children:
+    if relation is None or relation.is_partition:
+        return None
+    if relation.kind != "p" and (relation.kind != "r" or relation.children):
         return None
     steps: list[str] = []
     changed = False
@@ -137,7 +172,7 @@ def _alter_table(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
         if safe is not None:
             changed = True
             steps.extend(safe)
-        elif _is_heavy(command):
+        elif _is_heavy(command) or (relation.kind == "p" and command.type in ("AT_AddConstraint", "AT_AddColumn")):
             return None
         else:
             one = type(node)()
@@ -161,6 +196,8 @@ def _is_heavy(command: AlterCommand) -> bool:
 
 def _command(command: AlterCommand, relation: Relation, catalog: Catalog) -> list[str] | None:
     table = relation.qualified
+    if relation.kind == "p" and not _spreads(command, catalog):
+        return None
     match command.type:
         case "AT_AddConstraint":
             spec = constraint_spec(command.definition)
@@ -172,6 +209,14 @@ def _command(command: AlterCommand, relation: Relation, catalog: Catalog) -> lis
         case "AT_AlterColumnType":
             return _type_change(command, relation, catalog)
     return None
+
+
+def _spreads(command: AlterCommand, catalog: Catalog) -> bool:
+    """Whether the safe form of a table reaches its partitions too: a CHECK and NOT NULL do, a FOREIGN KEY from 18 on."""
+    if command.type == "AT_SetNotNull":
+        return True
+    spec = constraint_spec(command.definition) if command.type == "AT_AddConstraint" else None
+    return spec is not None and (spec.kind == "c" or (spec.kind == "f" and catalog.major >= NOT_NULL_NOT_VALID))
 
 
 def _constraint(spec: ConstraintSpec, command: AlterCommand, relation: Relation, catalog: Catalog) -> list[str] | None:
@@ -251,7 +296,9 @@ def _column(spec: ColumnSpec, command: AlterCommand, relation: Relation, catalog
     nullable first, then the default, then the old rows in batches, then NOT NULL.
     """
     plain_kinds = {"default", "n", "null"}
-    if spec.type is None or spec.default is None or is_null(spec.default) or spec.type.is_serial:
+    if spec.type is not None and spec.type.is_serial:
+        return _serial(spec, relation, catalog)
+    if spec.type is None or spec.default is None or is_null(spec.default):
         return None
     if any(c.kind not in plain_kinds for c in spec.constraints) or relation.column(spec.name) is not None:
         return None
@@ -272,6 +319,32 @@ def _column(spec: ColumnSpec, command: AlterCommand, relation: Relation, catalog
     if spec.not_null:
         steps.extend(_not_null(table, spec.name, relation, catalog))
     return steps
+
+
+_SERIAL = {"smallserial": "smallint", "serial2": "smallint", "serial": "integer", "serial4": "integer",
+           "bigserial": "bigint", "serial8": "bigint"}  # fmt: skip
+
+
+def _serial(spec: ColumnSpec, relation: Relation, catalog: Catalog) -> list[str] | None:
+    """A serial column by its parts (parse_utilcmd.c, transformColumnDefinition), with the old rows in batches."""
+    keys = primary_key(relation)
+    assert spec.type is not None
+    kind = _SERIAL.get(spec.type.name)
+    if kind is None or not keys or spec.constraints or relation.column(spec.name) is not None:
+        return None
+    sequence_name = f"{relation.name}_{spec.name}_seq"
+    if len(sequence_name) > 63 or (relation.schema, sequence_name) in catalog.relations:
+        return None
+    table, column = relation.qualified, quote_ident(spec.name)
+    sequence = quote_qualified(relation.schema or None, sequence_name)
+    default = f"nextval({quote_literal(sequence)}::regclass)"
+    return [
+        f"ALTER TABLE {table} ADD COLUMN {column} {kind};",
+        f"CREATE SEQUENCE {sequence} AS {kind} OWNED BY {table}.{column};",
+        f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default};",
+        _loop(relation, keys, f"UPDATE {table} SET {column} = {default}", f"{table}.{column} IS NULL", table),
+        *_not_null(table, spec.name, relation, catalog),
+    ]
 
 
 def _type_sql(type_name: Any) -> str:
@@ -378,8 +451,10 @@ def _batches_of(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
         return None
     keys = primary_key(relation)
     joined = node.from_clause if is_node(node, "UpdateStmt") else node.using_clause
-    if not keys or joined:
+    if joined:
         return None
+    if not keys:
+        return _delete_without_key(node, relation)
     if is_node(node, "UpdateStmt") and any(unwrap(t).name in keys for t in node.target_list):
         return None
     copied = type(node)()
@@ -389,6 +464,23 @@ def _batches_of(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
     title = node.relation.alias.aliasname if node.relation.HasField("alias") else node.relation.relname
     alias = quote_ident(title) if node.relation.HasField("alias") else _range_var(node.relation)
     return (_loop(relation, keys, sql_of(copied).rstrip(";"), condition, alias),)
+
+
+def _delete_without_key(node: Any, relation: Relation) -> tuple[str, ...] | None:
+    """DELETE by physical place: a row that is gone is not found again, which an updated one would be."""
+    if not is_node(node, "DeleteStmt") or relation.kind != "r" or node.relation.HasField("alias"):
+        return None
+    condition = f" WHERE {expression_text(unwrap(node.where_clause))}" if node.HasField("where_clause") else ""
+    table = relation.qualified
+    return (
+        f"{ALONE}DO $batches$\nBEGIN\n    LOOP\n"
+        f"        DELETE FROM {table} WHERE ctid = ANY (ARRAY(\n"
+        f"            SELECT ctid FROM {table}{condition} LIMIT {BATCH_ROWS} FOR UPDATE));\n"
+        f"        EXIT WHEN NOT FOUND;\n"
+        f"        COMMIT;\n"
+        f"        PERFORM pg_sleep({PAUSE_S});\n"
+        f"    END LOOP;\nEND\n$batches$;",
+    )
 
 
 def _loop(relation: Relation, keys: tuple[str, ...], change: str, condition: str, alias: str) -> str:

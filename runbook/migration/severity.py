@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runbook.migration.ast import is_node
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.conflicts import blocks_reads, blocks_writes
-from runbook.migration.hazards import Context
+from runbook.migration.hazard_context import Context
 from runbook.migration.result import Hazard, Severity, WaitsFor
 from runbook.sql import split_qualified
 
@@ -59,6 +60,8 @@ def severity(
         found.append(_waiting(context, wait, limits))
     for risk in risks:
         level = OWN_WEIGHT.get(risk.id)
+        if context.before.is_assumed and not context.effects.work and risk.id in _LONG:
+            level = None if is_node(context.statement.node, "DropStmt") else "danger"
         if level is not None and not _nobody(context, limits):
             found.append(level)
     return max(found, key=RANK.__getitem__)
@@ -68,6 +71,9 @@ def severity(
 OWN_WEIGHT: dict[str, Severity] = {
     "old-code-uses-removed-column": "warning",
     "old-code-omits-new-column": "notice",
+    "data-is-removed": "warning",
+    "cascade-reaches-further": "warning",
+    "statement-timeout": "warning",
     "unbatched-backfill": "warning",
     "not-allowed-in-transaction": "danger",
     "invalid-index": "warning",
@@ -77,6 +83,10 @@ OWN_WEIGHT: dict[str, Severity] = {
     "lock-queue-behind-waiting-ddl": "notice",
     "heavy-validate-or-build": "notice",
 }
+
+
+# With no server to ask some of these know no work whose seconds could be told: the tables are taken to be large.
+_LONG = frozenset({"create-index-blocks-writes", "scan-under-exclusive-lock"})
 
 
 def in_use(relation: Relation, catalog: Catalog, limits: Thresholds = DEFAULT) -> bool:
@@ -112,6 +122,8 @@ def _standstill(context: Context, qualified: str, limits: Thresholds) -> Severit
     schema, name = split_qualified(qualified)
     relation = context.before.relations.get((schema or "", name))
     if relation is not None and relation.of is not None:
+        if context.concurrent:
+            return "ok"  # CONCURRENTLY locks an index only for a moment, once no query uses it
         relation = context.before.relations.get(relation.of, relation)
     if relation is not None and not in_use(relation, context.before, limits):
         return "ok" if context.seconds.likely < limits.warning_s else "notice"
