@@ -13,7 +13,7 @@ from runbook.failure.report import ErrorReport
 from runbook.migration.data_checks import with_answers
 from runbook.migration.data_checks.answers import Answers
 from runbook.migration.model import Migration, Statement
-from runbook.migration.result import Forecast
+from runbook.migration.result import Forecast, StatementForecast
 from runbook.migration.what_if import WhatIf
 from runbook.playbook import Playbook
 from runbook.session.events import AnswerView, CauseView, Diagnosed, QuestionView, ReasonView, UnseenView
@@ -70,7 +70,7 @@ def conclude(
         )
     )
     if answered and case.forecast is not None:
-        case = replace(case, forecast=with_answers(case.forecast, answered))
+        case = _with_rows(case, case.forecast, answered)
     steps = []
     for examine in _EXAMINERS:
         begun = time.perf_counter()
@@ -87,6 +87,24 @@ def conclude(
         locks=_tree(case),
         case=case,
     )
+
+
+def _with_rows(case: Case, forecast: Forecast, answered: Answers) -> Case:
+    """The forecasts with what rows answered; where only local was given, its rows are all there is to go by."""
+    if case.production is not None or case.forecast_local is None:
+        return replace(case, forecast=with_answers(forecast, answered))
+    local = with_answers(case.forecast_local, answered)
+    by_index = {s.index: s for s in local.statements}
+    files = tuple(
+        replace(f, statements=tuple(_as_local(s, by_index.get(s.index, s)) for s in f.statements))
+        for f in forecast.files
+    )
+    return replace(case, forecast=replace(forecast, files=files), forecast_local=local)
+
+
+def _as_local(statement: StatementForecast, local: StatementForecast) -> StatementForecast:
+    fails = local.fails if any(c.answer is not None for c in local.depends_on_data) else statement.fails
+    return replace(statement, depends_on_data=local.depends_on_data, fails=fails)
 
 
 def prepare(case: Case) -> Case:

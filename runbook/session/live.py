@@ -114,6 +114,7 @@ class LiveSession:
         self._closed = False
         self._round = 0
         self._forecast: Forecast | None = None
+        self._forecast_local: Forecast | None = None
         self._case: Case | None = None
         self._answered: dict[tuple[int, str], DataAnswer] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -207,8 +208,8 @@ class LiveSession:
 
     async def _probe_data(self) -> None:
         """Where that was asked for: the queries of the forecast, on the side that it is about, and a new conclusion."""
-        forecast = self._forecast
-        side = self._sides.get("production")
+        side = self._sides.get("production") or self._sides.get("local")
+        forecast = self._forecast if side is not None and side.key == "production" else self._forecast_local
         if not self._options.probe_data or forecast is None or side is None or side.key not in self._looks:
             return
         from runbook.postgres.data_probe import probe_data, questions
@@ -282,6 +283,7 @@ class LiveSession:
                 answered=dict(self._answered),
             )
             self._forecast, self._case = conclusion.forecast, conclusion.case
+            self._forecast_local = conclusion.forecast_local
             self._record(conclusion)
 
     def _record(self, conclusion: Conclusion) -> None:

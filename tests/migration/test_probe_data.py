@@ -269,7 +269,11 @@ def test_check_asks_rows_only_when_it_is_told_to(database: Database, tmp_path: P
     quiet, asked = (json.loads(command(*arguments, *more).stdout) for more in ((), ("--probe-data",)))
     before = quiet["files"][0]["statements"][0]
     after = asked["files"][0]["statements"][0]
-    assert before["fails"] == {"sqlstate": "23505", "because": "no two rows of public.t may be alike in (email)", "certain": False}
+    assert before["fails"] == {
+        "sqlstate": "23505",
+        "because": "no two rows of public.t may be alike in (email)",
+        "certain": False,
+    }
     assert before["depends_on_data"][0]["answer"] is None
     assert "GROUP BY k1" in before["depends_on_data"][0]["sql"]
     assert before["depends_on_data"][0]["cost"]["relations"] == ["public.t"]
@@ -297,6 +301,16 @@ def test_text_and_markdown_show_the_query(database: Database, tmp_path: Path) ->
     out = command("check", str(file), "--production", database.dsn(), "--probe-data").stdout
     assert "rows allow it: 23502" in out
     assert "until somebody writes one" in out
+
+
+def test_triage_asks_the_local_rows_where_only_local_is_given(database: Database, tmp_path: Path) -> None:
+    run_all(database, TABLE)
+    file = tmp_path / "m.sql"
+    file.write_text(UNIQUE + ";\n")
+    arguments = ("triage", "--json", "--no-record", "--migration", str(file), "--local", database.dsn(), "--probe-data")
+    found = json.loads(command(*arguments).stdout)
+    facts = {f["id"]: f["value"] for f in found["facts"]}
+    assert facts["failing.foretold"] == "23505"
 
 
 @pytest.mark.parametrize(
