@@ -83,7 +83,7 @@ def show(one: Replayed, *, quiet: bool) -> None:
                 print(f"  opaque {ran.file}:{ran.line} {ran.kind}: {judged.opaque}")
             for facet in dict.fromkeys(d.facet for d in judged.differ):
                 found = [d for d in judged.differ if d.facet == facet]
-                reasons = {known(one, ran, d) for d in found}
+                reasons = {known(one, ran, d, basis) for d in found}
                 reason = reasons.pop() if len(reasons) == 1 else None
                 if not (quiet and reason):
                     what = "; ".join(f"told {d.forecast}, {d.measured}" for d in found)
@@ -117,7 +117,7 @@ def as_json(one: Replayed) -> dict[str, Any]:
                 "basis": basis,
                 "where": f"{ran.file}:{ran.line}",
                 "sql": " ".join(ran.sql.split())[:160],
-                "known": known(one, ran, d),
+                "known": known(one, ran, d, basis),
                 **asdict(d),
             }
             for basis in BASES

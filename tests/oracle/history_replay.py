@@ -101,8 +101,7 @@ class _Replay:
         self.runner = runner
         whole = Migration(history.runner, True, "none", history.files)
         self.functions = functions_of(whole)
-        self.followed = self.read()
-        self.fresh = self.followed
+        self.followed = self.fresh = self.now = self.read()  # ``now``: what the server shows
         self.ran: list[Ran] = []
         self.not_run: list[NotRun] = []
         self.nothing = 0
@@ -129,7 +128,7 @@ class _Replay:
         )  # fmt: skip
 
     def file(self, file: MigrationFile) -> None:
-        catalog = self.read()
+        catalog = self.now
         migration = Migration(self.history.runner, True, file.transaction_mode, (file,))
         self.followed = named_like(self.followed, catalog)
         told, _ = forecast_and_follow(migration, catalog)
@@ -140,7 +139,8 @@ class _Replay:
             only = replace(file, statements=file.statements[:committed])
             _, after = forecast_and_follow(replace(migration, files=(only,)), self.followed)
         self.followed = deployed(after, self.fresh)
-        for what in differences(self.read(), self.followed):
+        self.now = self.read()
+        for what in differences(self.now, self.followed):
             if what not in self.known_drift:
                 self.known_drift.add(what)
                 self.drift.append((file.path, what))

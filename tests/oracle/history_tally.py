@@ -27,6 +27,7 @@ _ROWS_DECIDE = (
 _PLANNED = "a key is checked by a query: the planner may use an index, and where no row has a key nothing is read"
 _QUERIES = frozenset({"CREATE TABLE AS", "CREATE MATERIALIZED VIEW", "REFRESH MATERIALIZED VIEW", "SELECT INTO"})
 _QUERY = "its query is planned: how much of a table it reads depends on sizes"
+_TOAST = "followed: whether a table has a TOAST table is not known where a query or a composite type made its columns"
 _MODES = {lock_name(mode): strength for mode, strength in STRENGTH.items()}
 _KEY_CHECK = frozenset({"RowShareLock", "ShareRowExclusiveLock"})
 
@@ -80,8 +81,10 @@ def tally(replayed: Replayed, basis: Basis) -> Tally:
     return Tally(compared, opaque, failed, read, exact, strongest, *(compared - n for n in wrong.values()))
 
 
-def known(replayed: Replayed, ran: Ran, differ: Disagreement) -> str | None:
+def known(replayed: Replayed, ran: Ran, differ: Disagreement, basis: Basis = "server") -> str | None:
     """Why the forecast cannot be right here, where that is known."""
+    if basis == "followed" and differ.facet == "locks" and " on pg_toast." in differ.forecast:
+        return _TOAST
     if differ.facet == "locks" and ran.kind in _DML and _strength(differ.forecast) > _strength(differ.measured):
         return _ROWS_DECIDE
     if differ.facet == "scans" and ran.kind in _QUERIES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -12,6 +12,7 @@ from runbook.migration.apply import apply
 from runbook.migration.catalog import Catalog
 from runbook.migration.effects import Effects, effects
 from runbook.migration.model import Statement
+from runbook.migration.refusals import refusal
 from runbook.migration.statement import split
 from runbook.postgres import connect as connect_reader
 from runbook.postgres import read_catalog
@@ -121,7 +122,13 @@ def forecast(case: Case, catalog: Catalog) -> Effects:
     """What runbook says of the case's statement."""
     for statement in split(case.session, psql=False)[0]:
         catalog = apply(catalog, statement)
-    return effects(statement_of(case), catalog)
+    statement = statement_of(case)
+    found = effects(statement, catalog)
+    if found.fails is None or not found.fails.certain:
+        refused = refusal(statement, catalog)
+        if refused is not None and refused.certain:
+            return replace(found, fails=refused)
+    return found
 
 
 def statement_of(case: Case) -> Statement:

@@ -80,9 +80,9 @@ run_in_transaction = false
 --# file: 2021-11-01-100000_trades/up.sql
 CREATE TABLE trades (id BIGSERIAL PRIMARY KEY, seller INT NOT NULL REFERENCES players (id), buyer INT NOT NULL REFERENCES players (id), item_id INT NOT NULL, gold INT NOT NULL CHECK (gold >= 0), CHECK (seller <> buyer));
 ALTER TABLE trades ADD CONSTRAINT trades_item FOREIGN KEY (item_id) REFERENCES items (id) DEFERRABLE INITIALLY DEFERRED;
-INSERT INTO trades (seller, buyer, item_id, gold) SELECT 1, i, 1, 5 FROM generate_series(2, 20) i;
 CREATE INDEX trades_seller ON trades (seller);
 CREATE INDEX trades_item ON trades (item_id);
+INSERT INTO trades (seller, buyer, item_id, gold) SELECT 1, i, 1, 5 FROM generate_series(2, 20) i;
 --# file: 2021-12-01-100000_drop_ranking/up.sql
 DROP VIEW top;
 DROP MATERIALIZED VIEW ranking;
