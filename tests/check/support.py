@@ -1,7 +1,9 @@
-"""What the tests of `runbook check` share: the real program in a folder of its own, and a git repository."""
+"""What the tests of `runbook check` share: the command in a folder of its own, and a git repository."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -9,6 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -52,19 +57,27 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def check(folder: Path, *arguments: str, stdin: bytes = b"", **env: str) -> Done:
-    """``runbook check ARGUMENTS`` in ``folder``."""
-    done = subprocess.run(
-        [sys.executable, "-m", "runbook", "check", *arguments],
-        input=stdin,
-        capture_output=True,
-        env=environment(folder, **env),
-        cwd=folder,
-        timeout=100,
-        check=False,
-    )
-    found = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert "Traceback" not in found.err, found.err
-    return found
+    """``runbook check ARGUMENTS`` in ``folder``: the whole command, in this process."""
+    from runbook.cli import main
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    given = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
+    with (
+        contextlib.chdir(folder),
+        patch.dict(os.environ, environment(folder, **env), clear=True),
+        patch.object(sys, "stdin", given),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as left,
+    ):
+        main(["check", *arguments])
+    said = []
+    for stream in (out, err):
+        stream.flush()
+        said.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    code = left.value.code
+    assert isinstance(code, int)
+    return Done(code, *said)
 
 
 def git(folder: Path, *arguments: str) -> str:
