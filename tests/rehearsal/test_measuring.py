@@ -8,10 +8,11 @@ from runbook.migration import Catalog, forecast, parse
 from runbook.migration.result import RelationLock, StatementForecast
 from runbook.postgres.survey import look
 from runbook.rehearsal.compare import with_production
+from runbook.rehearsal.render import sentence
 from runbook.rehearsal.result import Rehearsal, Rehearsed, StatementRehearsal
 from runbook.rehearsal.run import rehearse
 from runbook.rehearsal.throughput import SHORTEST_S, rates, throughput
-from tests.support import Database
+from tests.support import BARE, Database
 
 SHOP = """
 CREATE TABLE orders (id int PRIMARY KEY, total int, note text DEFAULT repeat('x', 100));
@@ -162,6 +163,26 @@ async def test_what_wants_to_be_outside_a_transaction_fails_in_one_as_forecast(m
         (statement,) = done.rehearsal.statements
         assert statement.error is not None, sql
         assert (statement.error.sqlstate, statement.agrees) == (sqlstate, True), sql
+
+
+async def test_the_role_that_runs_migrations_is_the_one_that_is_tried(database: Database) -> None:
+    database.execute(SHOP.format(rows=10))
+    done = await rehearse(parse("ALTER TABLE orders ADD COLUMN a int"), database.dsn(), role=BARE)
+    failure = done.rehearsal.failure
+    assert failure is not None
+    assert failure.error is not None
+    assert (failure.error.sqlstate, failure.agrees) == ("42501", True)
+
+
+async def test_one_sentence_tells_of_one_statement(database: Database) -> None:
+    found = await tried(database, "ALTER TABLE orders ADD COLUMN a int; VACUUM; BEGIN")
+    ran, skipped, nothing = (sentence(found, index) for index in (1, 2, 3))
+    assert ran is not None
+    assert ran.startswith(f"rehearsed on {database.name}@")
+    assert ran.endswith("locks ACCESS EXCLUSIVE public.orders, as forecast")
+    assert skipped is not None
+    assert "cannot run in a transaction" in skipped
+    assert nothing is None
 
 
 async def test_notices_of_the_server_are_kept(database: Database) -> None:
