@@ -14,9 +14,9 @@ from pathlib import PurePath
 _NAMES_OF_NO_ONE = {"migration.sql", "up.sql", "down.sql"}
 _TOKEN = re.compile(
     r"""
-      (?P<skip>\s+|--[^\n]*|/\*.*?\*/)
+      (?P<skip>\s+|--[^\n]*|/\*(?:.*?\*/|.*))
     | (?P<string>(?:[eE]'(?:[^'\\]|\\.|'')*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'))
-    | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$(?:.*?\$(?P=tag)\$|.*))
     | (?P<quoted>"(?:[^"]|"")*")
     | (?P<word>[^\W\d][\w$]*)
     | (?P<other>\d[\w.]*|.)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from runbook.check.fingerprint import normalised
+from runbook.check.ignores import read_ignores
 from tests.check.support import HAZARD, Done, check, write
 
 QUIET = "-- runbook:ignore-file lock-queue-behind-waiting-ddl reason: the role sets it\n"
+MARK = "\n-- runbook:ignore table-rewrite reason: x\n"
 REASONED = "-- runbook:ignore create-index-blocks-writes reason: a small table"
 
 
@@ -247,3 +252,18 @@ def test_sql_that_cannot_be_read_is_ignored_by_its_name_only(tmp_path: Path) -> 
     for ids, code in (("*", 1), ("does-not-parse", 0)):
         (tmp_path / "m.sql").write_text(f"-- runbook:ignore {ids} reason: only an old server reads it\nSELEC 1;\n")
         assert check(tmp_path, "m.sql").code == code
+
+
+@given(st.lists(st.sampled_from(["'", '"', "$$", "$a$", "/*", "*/", "--", "\n", ";", "E'\\", " ", "SELECT 1", MARK])))
+def test_any_text_can_be_looked_through_and_marks_are_told_with_their_lines(parts: list[str]) -> None:
+    text = "".join(parts)
+    found = list(read_ignores("m.sql", text, []))
+    lines = text.split("\n")
+    assert all("runbook:ignore" in lines[i.line - 1] for i in found)
+    assert len(found) <= text.count("runbook:ignore")
+    normalised(text)
+
+
+def test_text_that_never_closes_its_quotes_costs_no_more_than_reading_it() -> None:
+    text = MARK + " ".join(f"${chr(97 + n % 26)}{n}$" for n in range(200_000))
+    assert len(list(read_ignores("m.sql", text, []))) == 1  # quadratic, this would run into the test's timeout
