@@ -21,6 +21,15 @@ _BASIS = {
 }
 
 
+_BY_HAND = """
+### Checked by hand on 2026-11-21: 120 files of five histories, every table large and busy
+
+All rewrites, scans under strong locks, index builds, backfills, drops and renames of tables that were there alarm. Not right:
+REINDEX CONCURRENTLY and REFRESH MATERIALIZED VIEW CONCURRENTLY alarm though readers and writers go on; INSERT of a few rows by
+generate_series is timed as if it wrote as many rows as the table has; TRUNCATE of a table with rows does not alarm.
+"""
+
+
 def write_report(replays: Sequence[dict[str, Any]], histories: Sequence[History]) -> None:
     REPORT.write_text("\n".join(_lines(replays, histories)) + "\n")
     print(f"wrote {REPORT}")
@@ -45,7 +54,8 @@ def _lines(replays: Sequence[dict[str, Any]], histories: Sequence[History]) -> I
         yield f"\n## Agreement {words}\n"
         yield (
             "Of the statements whose locks could be read: the exact set of (relation, mode). Of all that were compared: the"
-            " set of rewritten relations, of relations read from end to end, and success or the SQLSTATE.\n"
+            " set of rewritten relations, of relations read from end to end, and success or the SQLSTATE. What has a known"
+            " reason below counts as wrong here.\n"
             if basis == "server"
             else ""
         )
@@ -133,6 +143,7 @@ def _alarms(histories: Iterable[History]) -> Iterator[str]:
             hazards = Counter(h.id for f in found for s in f.alarms for h in s.hazards)
             yield "| hazard | statements that alarm |\n|---|---:|"
             yield from (f"| {name} | {n} |" for name, n in hazards.most_common())
+    yield _BY_HAND
 
 
 def _each(found: Iterable[FileAlarms]) -> Iterator[str]:
