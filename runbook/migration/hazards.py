@@ -261,7 +261,10 @@ def _backfill(context: Context) -> Iterator[Hazard]:
         ):
             name, size = quote_qualified(*work.relation), size_words(context, work.relation)
             word = "deletes" if is_node(context.statement.node, "DeleteStmt") else "updates"
-            because = f"one statement {word} all of {name} ({size}): each row stays locked to the end, for {duration_words(context)}"
+            because = (
+                f"one statement {word} all of {name} ({size}): "
+                f"each row stays locked to the end, for {duration_words(context)}"
+            )
             yield hazard(context, "unbatched-backfill", because)
             for trigger in context.relation(work.relation).triggers:
                 if trigger.enabled in ("O", "A"):

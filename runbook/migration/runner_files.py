@@ -5,11 +5,11 @@ Source: FACTS.md "Runners"; the modules of ``runbook.migration.sources``, which 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 ALONE = "-- in a file of its own, outside a transaction"
-LATER = "-- in a later transaction"
 
 # Runner -> how a file says that it runs outside a transaction.
 MARKS: dict[str, str] = {
@@ -37,6 +37,11 @@ MARKS: dict[str, str] = {
 }
 
 
+# These run each statement by itself: a step that is one transaction keeps its BEGIN and COMMIT.
+_WITHOUT_TRANSACTION = frozenset({"psql", "plain"})
+_BEGIN_OR_COMMIT = re.compile(r"^(?:BEGIN|COMMIT);\n?", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class RunnerFile:
     """One file to write. ``path`` is relative to the migration folder."""
@@ -54,8 +59,8 @@ def for_runner(steps: Sequence[str], runner: str) -> tuple[str, ...]:
 
 
 def runs_alone(step: str) -> bool:
-    """Whether the step must not run inside a transaction, or brings its own BEGIN and COMMIT."""
-    return step.startswith(ALONE) or "\nBEGIN;\n" in f"\n{step}"
+    """Whether the step must not run inside a transaction."""
+    return step.startswith(ALONE)
 
 
 def files(steps: Sequence[str], runner: str, first_version: int, name: str) -> tuple[RunnerFile, ...] | None:
@@ -66,7 +71,8 @@ def files(steps: Sequence[str], runner: str, first_version: int, name: str) -> t
     made: list[RunnerFile] = []
     for place, step in enumerate(steps):
         alone = runs_alone(step)
-        found = _file(step.rstrip() + "\n", alone, runner, first_version + place, f"{name}_{place + 1}")
+        sql = step if runner in _WITHOUT_TRANSACTION else _BEGIN_OR_COMMIT.sub("", step)
+        found = _file(sql.rstrip() + "\n", alone, runner, first_version + place, f"{name}_{place + 1}")
         if found is None:
             return None
         made.extend(found)
@@ -84,7 +90,7 @@ def _file(sql: str, alone: bool, runner: str, version: int, name: str) -> list[R
         case "goose":
             head = "-- +goose NO TRANSACTION\n" if alone else ""
             text = f"{head}-- +goose Up\n-- +goose StatementBegin\n{sql}-- +goose StatementEnd\n"
-            if "\nBEGIN;\n" in f"\n{sql}":  # goose sends a block as one string: these are several statements
+            if "$" not in sql:  # only a body in dollar quotes holds semicolons that are not a statement's end
                 text = f"{head}-- +goose Up\n{sql}"
             return [RunnerFile(f"{version:05}_{name}.sql", text)]
         case "dbmate":

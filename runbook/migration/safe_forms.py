@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runbook.migration import runner_files
 from runbook.migration.apply.tables import constraint_name, expression_text, index_of
 from runbook.migration.ast import (
     AlterCommand,
@@ -25,12 +26,11 @@ from runbook.migration.ast import (
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.model import Statement
-from runbook.migration.runner_files import for_runner
 from runbook.migration.safe_renames import rename
 from runbook.sql import quote_ident, quote_literal, quote_qualified
 
 LATER = "-- in a later transaction: it reads the table, and lets others write\n"
-ALONE = "-- in a file of its own, outside a transaction\n"
+ALONE = f"{runner_files.ALONE}\n"
 BATCH_ROWS = 5_000
 PAUSE_S = 0.05
 NOT_NULL_NOT_VALID = 18  # from this major a NOT NULL can itself be NOT VALID
@@ -45,7 +45,7 @@ _BRIEF_LOCK = "-- if it expires (55P03) nothing has happened: wait a little, and
 def safe_form(statement: Statement, catalog: Catalog, hazard: str, runner: str = "") -> tuple[str, ...] | None:
     """The steps that do what ``statement`` does without ``hazard``, with the runner's marks; None where none are known."""
     steps = _safe_form(statement, catalog, hazard)
-    return for_runner(steps, runner) if steps is not None else None
+    return runner_files.for_runner(steps, runner) if steps is not None else None
 
 
 def _safe_form(statement: Statement, catalog: Catalog, hazard: str) -> tuple[str, ...] | None:

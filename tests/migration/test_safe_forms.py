@@ -26,9 +26,13 @@ CREATE TABLE u (id bigserial PRIMARY KEY, parent_id bigint, email text, amount t
 INSERT INTO parent SELECT g, 'c' || g FROM generate_series(1, 50) g;
 INSERT INTO t SELECT g, g % 7, 'e' || g, 'n', g, 'x' FROM generate_series(1, 12000) g;
 INSERT INTO u (parent_id, email, amount) SELECT g % 50 + 1, 'e' || g, g FROM generate_series(1, 12000) g;
+CREATE TABLE loose AS SELECT g AS n FROM generate_series(1, 12000) g;
 CREATE TABLE p (id bigint, at date NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+INSERT INTO p SELECT g, date '2024-06-01' + g % 500 FROM generate_series(1, 1000) g;
+CREATE MATERIALIZED VIEW m AS SELECT id, code FROM parent;
+CREATE UNIQUE INDEX m_id ON m (id);
 """
 
 STATE = """
@@ -68,11 +72,16 @@ CASES = {
     "volatile default": "ALTER TABLE u ADD COLUMN token uuid DEFAULT gen_random_uuid()",
     "volatile default, not null, two key columns": "ALTER TABLE t ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()",
     "type": "ALTER TABLE u ALTER COLUMN amount TYPE numeric(12,2) USING amount::numeric",
+    "serial": "ALTER TABLE t ADD COLUMN place serial",
+    "bigserial beside a serial key": "ALTER TABLE u ADD COLUMN place bigserial",
+    "check of a partitioned table": "ALTER TABLE p ADD CONSTRAINT p_id_check CHECK (id > 0)",
+    "not null of a partitioned table": "ALTER TABLE p ALTER COLUMN id SET NOT NULL",
     "several commands": "ALTER TABLE u ADD COLUMN extra int DEFAULT 1, ADD CONSTRAINT u_c CHECK (id > 0), ALTER COLUMN email SET NOT NULL",
 }
 DATA = {
     "update": "UPDATE u SET amount = amount || '!' WHERE id > 3",
     "update of all": "UPDATE t SET note = 'x' || n",
+    "delete without a key": "DELETE FROM loose WHERE n % 2 = 0",
     "delete": "DELETE FROM t AS x WHERE x.n > 100",
 }
 
@@ -141,9 +150,50 @@ def test_a_backfill_in_batches_leaves_the_same_rows(server_database: Database, n
     steps = _batches(database, sql)
     run(database, "plain", sql)
     run(database, "safe", *steps)
-    for table in ("t", "u"):
+    for table in ("t", "u", "loose"):
         query = f"SELECT count(*), sum(hashtext(x::text)::bigint) FROM {{}}.{table} x"
         assert database.execute(query.format("safe")) == database.execute(query.format("plain"))
+
+
+def test_the_rows_are_the_same_after_a_column_was_added_or_changed_in_steps(server_database: Database) -> None:
+    """What the loop fills in: a number of its own for each row, the cast of each value."""
+    database = server_database
+    for schema in ("plain", "safe"):
+        database.execute(SETUP.format(schema=schema))
+    database.execute("ANALYZE")
+    for name in ("serial", "type"):
+        run(database, "plain", CASES[name])
+        run(database, "safe", *safe_form(database, CASES[name], "safe"))
+    for schema in ("plain", "safe"):
+        assert database.execute(f"SELECT count(place), count(DISTINCT place) FROM {schema}.t") == [(12000, 12000)]
+    amounts = "SELECT count(*), sum(amount), sum(amount * id) FROM {}.u"
+    assert database.execute(amounts.format("safe")) == database.execute(amounts.format("plain"))
+
+
+def test_a_renamed_table_answers_to_both_names_until_the_last_step(server_database: Database) -> None:
+    database = server_database
+    for schema in ("plain", "safe"):
+        database.execute(SETUP.format(schema=schema))
+    sql = "ALTER TABLE parent RENAME TO ancestor"
+    first, last = safe_form(database, sql, "safe")
+    run(database, "safe", first)
+    run(database, "safe", "INSERT INTO parent VALUES (1000, 'old code')", "UPDATE parent SET code = 'x' WHERE id = 1000")
+    assert database.execute("SELECT code FROM safe.ancestor WHERE id = 1000") == [("x",)]
+    run(database, "safe", "DELETE FROM parent WHERE id = 1000", last)
+    run(database, "plain", sql)
+    assert state(database, "safe") == state(database, "plain")
+
+
+def test_a_refresh_that_readers_do_not_wait_for(server_database: Database) -> None:
+    database = server_database
+    database.execute(SETUP.format(schema="safe"))
+    (step,) = safe_form(database, "REFRESH MATERIALIZED VIEW m", "safe")
+    run(database, "safe", "DELETE FROM parent WHERE id > 40", step)
+    assert database.execute("SELECT count(*) FROM safe.m") == [(40,)]
+    run(database, "safe", "DROP INDEX m_id")
+    (told_without,) = told(database, "REFRESH MATERIALIZED VIEW m", "safe").hazards
+    assert told_without.safe_sql is None
+    assert told_without.instead is not None
 
 
 def _batches(database: Database, sql: str) -> tuple[str, ...]:
