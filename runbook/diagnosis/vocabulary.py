@@ -270,6 +270,9 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
     ("failing", "in_transaction", "bool", "its runner has a transaction open at that point", True),
     ("failing", "seconds_likely", "float", "how long it is expected to hold its locks on production", 52.0),
     ("failing", "seconds_high", "float", "the pessimistic end of that", 120.0),
+    ("failing", "elapsed_s", "float", "how long it runs (or waits) by now, since it was sent", 720.0),
+    ("failing", "forecast_sqlstate", "str", "SQLSTATE it was forecast to fail with on production, or empty", ""),
+    ("failing", "forecast_certain", "bool", "that forecast is certain, not a possibility", False),
     ("failing", "rows", "int", "rows of the relation on production (estimate)", 39_000_000),
     ("failing", "rows_local", "int", "rows of the relation on local (estimate)", 30_000),
     ("failing", "bytes", "int", "bytes of the relation on production, with TOAST and indexes", 11_000_000_000),
@@ -290,14 +293,6 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
         "",
     ),
     ("failing", "foretold_because", "str", "what the query of --probe-data found, or empty", ""),
-    (
-        "failing",
-        "refused",
-        "str",
-        "SQLSTATE with which production's catalog refuses it for certain, whatever the rows are; empty: none is foretold",
-        "",
-    ),
-    ("failing", "refused_because", "str", "what the catalog holds against it, or empty", ""),
     (
         "failing",
         "offenders_sql",
@@ -357,6 +352,7 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
     ("migration", "builds_large", "list", "plain index builds on a large table: the same", []),
     ("migration", "backfills_large", "list", "UPDATE or DELETE of a large table in one statement: the same", []),
     ("migration", "sets_lock_timeout", "bool", "it sets lock_timeout itself", False),
+    ("migration", "sets_statement_timeout", "bool", "it sets statement_timeout itself", False),
     # -- locks, on production --------------------------------------------------------------------------------
     ("locks", "waiting", "int", "sessions that wait for a lock", 43),
     ("locks", "longest_wait_s", "float", "the longest of these waits", 271.0),

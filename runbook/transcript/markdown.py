@@ -60,9 +60,46 @@ def _environment() -> Environment:
         autoescape=False,
     )
     env.filters.update(
-        e=escape, code=code, block=block, duration=duration, when=_when, told=_told, percent=_percent, plural=plural
+        e=escape,
+        code=code,
+        short=_short,
+        pictures=_pictures,
+        block=block,
+        duration=duration,
+        when=_when,
+        told=_told,
+        percent=_percent,
+        plural=plural,
     )
     return env
+
+
+def _short(sql: str) -> str:
+    """A statement for a table's cell: a pipe would end the cell, also in a code span."""
+    return shorten(clean_line(sql), 60).replace("|", "¦")
+
+
+_MOST_PICTURES = 5
+_WORTH_A_PICTURE_S = 1.0
+
+
+def _pictures(state: State) -> list[tuple[int, str]]:
+    """Number and picture of the statements that take longest and grow with rows, in order."""
+    from runbook.chart import point, relation_of, text
+
+    if state.forecast is None:
+        return []
+    side = "production" if state.forecast.basis == "production" else "local"
+    local = {s.index: s for s in state.forecast_local.statements} if state.forecast_local is not None else {}
+    long = [s for s in state.forecast.statements if s.seconds is not None and s.seconds.likely >= _WORTH_A_PICTURE_S]
+    long.sort(key=lambda s: -(s.seconds.likely if s.seconds is not None else 0.0))
+    found = []
+    for one in long[:_MOST_PICTURES]:
+        other = local.get(one.index) if side == "production" else None
+        points = [p for p in (point("local", other, relation_of(one)), point(side, one)) if p is not None]
+        if points:
+            found.append((one.index, text(points)))
+    return sorted(found)
 
 
 def _percent(probability: float) -> str:

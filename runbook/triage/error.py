@@ -191,10 +191,17 @@ def _fault_rows(case: Case) -> tuple[ComparedRow, ...]:
             word, "", shorten(fault.statement.sql, 300), "matters" if fault.how != "forecast" else "info", where
         )
     ]
-    if fault.forecast is not None and fault.forecast.fails is not None:
-        rows.append(
-            ComparedRow(
-                "forecast", "", f"fails with {fault.forecast.fails.sqlstate}", "matters", fault.forecast.fails.because
-            )
+    measured = failing.expected_beside_measured(case, fault)
+    if measured:
+        basis = (
+            fault.forecast.seconds.basis if fault.forecast is not None and fault.forecast.seconds is not None else ""
         )
+        rows.append(ComparedRow("expected", "", measured, "info", basis))
+    if fault.forecast is not None and fault.forecast.fails is not None:
+        fails = fault.forecast.fails
+        told = f"{'fails' if fails.certain else 'may fail'} with {fails.sqlstate}"
+        seen = case.error.sqlstate if case.error is not None and fault.how == "error" else None
+        if seen is not None:
+            told += "; so it did" if seen == fails.sqlstate else f"; it failed with {seen}"
+        rows.append(ComparedRow("forecast", "", told, "matters", fails.because))
     return tuple(rows)

@@ -16,6 +16,7 @@ from runbook.triage.case import Case, Facts
 from runbook.triage.migrator import find_migrators
 from runbook.triage.sizes import find, is_large, size_ratio
 from runbook.triage.waits import Waits
+from runbook.words import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class AtFault:
     statement: Statement
     how: str  # error, waiting, running, forecast
     forecast: StatementForecast | None = field(default=None)
+    elapsed_s: float | None = None  # of a statement that runs or waits now: since it was sent
+    percent: float | None = None  # of its work, where pg_stat_progress_* shows it
 
 
 def statement_at_fault(case: Case) -> AtFault | None:
@@ -61,7 +64,13 @@ def statement_at_fault(case: Case) -> AtFault | None:
                 statement = case.migration.statements[0]
             if statement is not None and migrator.session.state == "active":
                 how = "waiting" if migrator.session.pid in waits.waits else "running"
-                return AtFault(statement, how, case.forecast_of(statement))
+                progress = next((p for p in side.rows("progress") if p.pid == migrator.session.pid), None)
+                done = (
+                    round(100 * progress.done / progress.total, 1)
+                    if progress and progress.total and progress.done
+                    else None
+                )
+                return AtFault(statement, how, case.forecast_of(statement), migrator.session.query_age_s, done)
     if case.error is not None or case.forecast is None:
         return None
     return _first_forecast(case)
@@ -85,9 +94,8 @@ def _first_forecast(case: Case) -> AtFault | None:
 def state(facts: Facts, case: Case) -> None:
     """State every ``failing.*`` fact."""
     fault = statement_at_fault(case)
-    names = sorted(GROUPS["failing"] - {"known", "foretold", "foretold_because", "refused", "refused_because"})
+    names = sorted(GROUPS["failing"] - {"known", "foretold", "foretold_because"})
     _state_foretold(facts, fault)
-    _state_refused(facts, fault)
     if fault is None:
         reason = "no statement of the migration is known to be at fault"
         facts.know("failing.known", False, reason)
@@ -115,15 +123,6 @@ def _state_foretold(facts: Facts, fault: AtFault | None) -> None:
     because = f"{found.because}: {answer.because}"
     facts.know("failing.foretold", answer.sqlstate or found.sqlstate, because)
     facts.know("failing.foretold_because", because, because)
-
-
-def _state_refused(facts: Facts, fault: AtFault | None) -> None:
-    """What the catalog alone refuses it with. Known in any case: where nothing is foretold, it is empty."""
-    fails = fault.forecast.fails if fault is not None and fault.forecast is not None else None
-    certain = fails if fails is not None and fails.certain else None
-    because = certain.because if certain is not None else "the forecast knows of nothing that refuses it"
-    facts.know("failing.refused", certain.sqlstate if certain is not None else "", because)
-    facts.know("failing.refused_because", certain.because if certain is not None else "", because)
 
 
 def _offending(forecast: StatementForecast) -> DataCheck | None:
@@ -172,6 +171,8 @@ def _values(case: Case, fault: AtFault) -> dict[str, Any]:
         "earlier": [s.sql for s in _earlier(case, statement)],
         "offenders_sql": _offenders_sql(case, forecast),
     }
+    if fault.elapsed_s is not None:
+        values["elapsed_s"] = round(fault.elapsed_s, 1)
     relation = parts.relation or _only_locked(case, forecast)
     if relation is not None:
         qualified = _qualified(relation, production or local)
@@ -202,6 +203,8 @@ def _only_locked(case: Case, forecast: StatementForecast | None) -> ast.Name | N
 def _forecast_values(forecast: StatementForecast) -> dict[str, Any]:
     modes = [k.mode for k in forecast.locks if k.pre_existing]
     values: dict[str, Any] = {
+        "forecast_sqlstate": forecast.fails.sqlstate if forecast.fails is not None else "",
+        "forecast_certain": forecast.fails is not None and forecast.fails.certain,
         "lock_mode": max(modes, key=lambda m: STRENGTH.get(m, -1), default=""),
         "blocks_reads": bool(forecast.blocks.reads),
         "blocks_writes": bool(forecast.blocks.writes),
@@ -237,6 +240,32 @@ def _size_values(qualified: str, production: Catalog | None, local: Catalog | No
 def _primary_key(relation: Relation) -> tuple[str, ...]:
     found = next((c for c in relation.constraints if c.kind == "p"), None)
     return found.columns if found else ()
+
+
+def expected_beside_measured(case: Case, fault: AtFault) -> str:
+    """What was forecast of a statement beside what is seen of it, in one sentence; empty where nothing was forecast."""
+    forecast = fault.forecast
+    if forecast is None or forecast.seconds is None:
+        return ""
+    s = forecast.seconds
+    expected = f"{duration(s.low)} to {duration(s.high)}, likely {duration(s.likely)}"
+    if fault.elapsed_s is not None:
+        verb = "ran" if fault.how == "running" else "waited and ran"
+        done = f"; {fault.percent:g} % done" if fault.percent is not None else ""
+        late = "; longer than expected" if fault.how == "running" and fault.elapsed_s > s.high else ""
+        return f"{verb} {duration(fault.elapsed_s)} of an expected {expected}{done}{late}"
+    if fault.how == "error" and case.error is not None and case.error.sqlstate == "57014":
+        limit = _statement_timeout_s(case)
+        hit = f"; statement_timeout is {duration(limit)} there" if limit else ""
+        return f"needs {expected}{hit}"
+    return f"expected {expected}"
+
+
+def _statement_timeout_s(case: Case) -> float | None:
+    """Of production's role; None where it is off or not known. pg_settings has it in milliseconds."""
+    catalog = case.production.catalog if case.production is not None else None
+    value = catalog.settings.get("statement_timeout", "") if catalog is not None else ""
+    return int(value) / 1000 if value.isdecimal() and int(value) else None
 
 
 def _earlier(case: Case, statement: Statement) -> list[Statement]:

@@ -81,6 +81,7 @@ def _state_migration(facts: Facts, case: Case) -> None:
             s.node.extname for s in migration.statements if ast.is_node(s.node, "CreateExtensionStmt")
         ],
         "sets_lock_timeout": any(_sets(s, "lock_timeout") for s in migration.statements),
+        "sets_statement_timeout": any(_sets(s, "statement_timeout") for s in migration.statements),
     }
     catalog = case.production.catalog if case.production else None
     columns, relations = _taken_away(case, catalog)
