@@ -295,6 +295,14 @@ _OTHER: tuple[tuple[str, str, str, str, Any], ...] = (
     ("failing", "foretold_because", "str", "what the query of --probe-data found, or empty", ""),
     (
         "failing",
+        "refused",
+        "str",
+        "SQLSTATE with which production's catalog refuses it for certain, whatever the rows are; empty: none is foretold",
+        "",
+    ),
+    ("failing", "refused_because", "str", "what the catalog holds against it, or empty", ""),
+    (
+        "failing",
         "offenders_sql",
         "str",
         "a query that finds the offending rows of the error, or of the first thing that depends on rows; or empty",

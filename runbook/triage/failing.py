@@ -94,8 +94,9 @@ def _first_forecast(case: Case) -> AtFault | None:
 def state(facts: Facts, case: Case) -> None:
     """State every ``failing.*`` fact."""
     fault = statement_at_fault(case)
-    names = sorted(GROUPS["failing"] - {"known", "foretold", "foretold_because"})
+    names = sorted(GROUPS["failing"] - {"known", "foretold", "foretold_because", "refused", "refused_because"})
     _state_foretold(facts, fault)
+    _state_refused(facts, fault)
     if fault is None:
         reason = "no statement of the migration is known to be at fault"
         facts.know("failing.known", False, reason)
@@ -123,6 +124,15 @@ def _state_foretold(facts: Facts, fault: AtFault | None) -> None:
     because = f"{found.because}: {answer.because}"
     facts.know("failing.foretold", answer.sqlstate or found.sqlstate, because)
     facts.know("failing.foretold_because", because, because)
+
+
+def _state_refused(facts: Facts, fault: AtFault | None) -> None:
+    """What the catalog alone refuses it with. Known in any case: where nothing is foretold, it is empty."""
+    fails = fault.forecast.fails if fault is not None and fault.forecast is not None else None
+    certain = fails if fails is not None and fails.certain else None
+    because = certain.because if certain is not None else "the forecast knows of nothing that refuses it"
+    facts.know("failing.refused", certain.sqlstate if certain is not None else "", because)
+    facts.know("failing.refused_because", certain.because if certain is not None else "", because)
 
 
 def _offending(forecast: StatementForecast) -> DataCheck | None:
