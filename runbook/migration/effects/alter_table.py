@@ -21,7 +21,7 @@ from runbook.migration.catalog import Column, Constraint, Relation
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.dropping import holders_of_column
 from runbook.migration.edit import index_family, lineage, owned_by_table
-from runbook.migration.effects import column_type, foreign_keys, indexes, minors, partitions, queries
+from runbook.migration.effects import column_type, drops, foreign_keys, indexes, minors, partitions, queries
 from runbook.migration.effects.implied import proves_not_null
 from runbook.migration.effects.lock_levels import (
     DEFAULT_LEVEL,
@@ -271,10 +271,8 @@ class _Alter:
         for sequence in owned_by_table(scene.catalog, self.relation, command.name):
             scene.lock(sequence, AX)
         foreign_keys.drop_pointing(scene, self.relation, {command.name})
-        for holder in holders:
-            reader = scene.catalog.relations.get(holder.relation) if holder.relation is not None else None
-            if reader is not None and reader.kind in ("v", "m"):
-                scene.lock_storage(reader, AX)
+        readers = [r for h in holders if h.relation is not None and (r := scene.catalog.relations.get(h.relation))]
+        drops.take(scene, [r for r in readers if r.kind in ("v", "m")], cascade=True)
 
     def change_type(self, command: AlterCommand) -> None:
         column = self.column(command.name)
@@ -526,7 +524,7 @@ class _Alter:
         if found.inherited and self.relation.is_partition:
             raise Failed("42P16", f"cannot drop inherited constraint {command.name} of relation {self.relation.name}")
         if found.kind == "f":
-            foreign_keys.drop(scene, found)
+            foreign_keys.drop(scene, found, named=True)
         self._drop_key(found, command)
 
     def _drop_key(self, found: Constraint, command: AlterCommand) -> None:

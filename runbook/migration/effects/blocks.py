@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from runbook.migration.ast import constant, unwrap
+from runbook.migration.effects.run_time_sql import constant_text, constant_variables
 from runbook.migration.effects.scene import Failed, Scene
 
 # PL/pgSQL statements that build their SQL at run time. Source: plpgsql's PLpgSQL_stmt_type, as libpg_query prints them.
@@ -33,7 +34,7 @@ def do_block(scene: Scene, node: Any) -> None:
         scene.opaque("the PL/pgSQL of the block could not be parsed")
         return
     before = scene.catalog
-    for kind, sql, conditional in _statements(tree):
+    for kind, sql, conditional in _followed(tree):
         if kind in _DYNAMIC:
             scene.opaque("the block builds SQL at run time (EXECUTE)")
             continue
@@ -61,7 +62,7 @@ def static_statements(node: Any) -> Iterator[tuple[Any, bool]]:
     """The static statements of a DO block in order, each with whether it stands under a condition."""
     language, source = language_and_source(node)
     tree = _parse(source) if language == "plpgsql" else None
-    for kind, sql, conditional in _statements(tree) if tree is not None else ():
+    for kind, sql, conditional in _followed(tree) if tree is not None else ():
         inner = _parsed(kind, sql) if kind not in _DYNAMIC | _TRANSACTION else None
         if inner is not None:
             yield inner, conditional
@@ -71,7 +72,7 @@ def inner_statements(node: Any) -> Iterator[Any]:
     """Every static statement of a DO block, under a condition or not."""
     language, source = language_and_source(node)
     tree = _parse(source) if language == "plpgsql" else None
-    for kind, sql, _ in _statements(tree) if tree is not None else ():
+    for kind, sql, _ in _followed(tree) if tree is not None else ():
         inner = _parsed(kind, sql) if kind not in _DYNAMIC | _TRANSACTION else None
         if inner is not None:
             yield inner
@@ -111,6 +112,24 @@ def _parse(source: str) -> Any:
     return json.loads(found) if isinstance(found, str) else found
 
 
+def _followed(tree: Any) -> Iterator[tuple[str, str, bool]]:
+    """``_statements``, with what EXECUTE runs in its place where constants alone make it."""
+    from runbook.migration.statement import SyntaxProblem, parse_one
+
+    variables = constant_variables(tree)
+    for kind, sql, conditional in _statements(tree):
+        built = constant_text(sql, variables) if kind in _DYNAMIC and sql else None
+        if built is not None:
+            try:
+                parse_one(built)
+            except SyntaxProblem:
+                built = None
+        if built is not None:
+            yield "executed", built, conditional
+        else:
+            yield kind, sql, conditional
+
+
 def _statements(tree: Any, conditional: bool = False) -> Iterator[tuple[str, str, bool]]:
     """(kind, SQL, under a condition) of what is in a block, in order."""
     if isinstance(tree, list):
@@ -122,7 +141,7 @@ def _statements(tree: Any, conditional: bool = False) -> Iterator[tuple[str, str
     for name, value in tree.items():
         under = conditional or name in _CONDITIONAL
         if name in _DYNAMIC or name in _TRANSACTION:
-            yield name, "", under
+            yield name, _text(value.get("query")) if name in _DYNAMIC else "", under
         elif name == "PLpgSQL_stmt_execsql":
             yield name, _text(value.get("sqlstmt")), under
             continue

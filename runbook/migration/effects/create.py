@@ -96,9 +96,11 @@ def foreign_table(scene: Scene, node: Any) -> None:
 
 def table_as(scene: Scene, node: Any) -> None:
     """CREATE TABLE AS, CREATE MATERIALIZED VIEW."""
-    if exists(scene, node.into.rel, skip=node.if_not_exists):
-        return
     inner = unwrap(node.query)
+    if exists(scene, node.into.rel, skip=node.if_not_exists):
+        if not is_node(inner, "ExecuteStmt"):  # the query is looked at before the name is
+            queries.query(scene, inner, planned=False, executed=False)
+        return
     if is_node(inner, "ExecuteStmt"):
         scene.opaque("it runs a prepared statement")
         return
@@ -145,6 +147,8 @@ def rule(scene: Scene, node: Any) -> None:
     """CREATE RULE."""
     relation = scene.need(node.relation)
     scene.lock(relation, AX)
+    if node.HasField("where_clause"):
+        queries.condition_reads(scene, node.where_clause)
     for action in node.actions:
         queries.query(scene, unwrap(action), planned=False, executed=False)
 

@@ -120,6 +120,14 @@ def _call(scene: Scene, node: Any) -> None:
     scene.opaque("what the procedure does is not in the statement")
 
 
+def _cursor(scene: Scene, node: Any) -> None:
+    queries.query(scene, unwrap(node.query), executed=False)
+
+
+def _prepare(scene: Scene, node: Any) -> None:
+    queries.query(scene, unwrap(node.query), planned=False, executed=False)
+
+
 def _prepared(scene: Scene, node: Any) -> None:
     scene.opaque("it runs a prepared statement")
 
@@ -181,6 +189,9 @@ _FINDERS: dict[str, Finder] = {
     "DoStmt": blocks.do_block,
     "CallStmt": _call,
     "ExecuteStmt": _prepared,
+    "PrepareStmt": _prepare,
+    "DeclareCursorStmt": _cursor,
+    "AlterOwnerStmt": objects.owner,
     "CreatedbStmt": _forbidden,
     "DropdbStmt": _forbidden,
     "CreateTableSpaceStmt": _create_tablespace,
@@ -193,11 +204,11 @@ _FINDERS: dict[str, Finder] = {
 # Statements that lock no user relation. Source: utility.c; each is seen in tests/oracle or takes no relation at all.
 _NO_RELATION = frozenset(
     {
-        "TransactionStmt", "VariableSetStmt", "VariableShowStmt", "PrepareStmt",
-        "DeallocateStmt", "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt", "CheckPointStmt", "LoadStmt",
+        "TransactionStmt", "VariableSetStmt", "VariableShowStmt",
+        "DeallocateStmt", "FetchStmt", "ClosePortalStmt", "CheckPointStmt", "LoadStmt",
         "NotifyStmt", "ListenStmt", "UnlistenStmt", "ConstraintsSetStmt", "CompositeTypeStmt", "CreateEnumStmt",
         "CreateRangeStmt", "CreateDomainStmt", "DefineStmt", "CreateRoleStmt", "AlterRoleStmt",
-        "AlterRoleSetStmt", "DropRoleStmt", "GrantRoleStmt", "AlterDefaultPrivilegesStmt", "AlterOwnerStmt",
+        "AlterRoleSetStmt", "DropRoleStmt", "GrantRoleStmt", "AlterDefaultPrivilegesStmt",
         "AlterFunctionStmt", "AlterTypeStmt", "AlterStatsStmt", "AlterExtensionStmt",
         "AlterExtensionContentsStmt", "CreateEventTrigStmt", "AlterEventTrigStmt", "CreateFdwStmt",
         "AlterFdwStmt", "CreateForeignServerStmt", "AlterForeignServerStmt", "CreateUserMappingStmt",

@@ -6,7 +6,7 @@ from typing import Any
 
 from runbook.migration.apply.alter import uses_column
 from runbook.migration.ast import Name, enum_name, qualified, strings, unwrap
-from runbook.migration.catalog import Dependant, Function, Relation, TypeObject
+from runbook.migration.catalog import Constraint, Dependant, Function, Relation, RelationKey, TypeObject
 from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage
 from runbook.migration.effects import foreign_keys, indexes
@@ -95,10 +95,21 @@ def take(scene: Scene, roots: list[Relation], *, cascade: bool) -> None:
                 default = scene.catalog.relations.get(above.default_partition) if above.default_partition else None
                 if default is not None and default.key not in dropped.relations:
                     scene.lock(default, AX)
-    for key, _ in dropped.constraints:
+    for (key, _), constraint in dropped.constraints.items():
         scene.lock(scene.catalog.relations[key], AX)
+        foreign_keys.drop(scene, _whole(scene, key, constraint))
     for key in [*dropped.defaults, *dropped.touched]:
         scene.lock(scene.catalog.relations[key], AX)
+
+
+def _whole(scene: Scene, key: RelationKey, constraint: Constraint) -> Constraint:
+    """The foreign key that one to a partition is a part of: the one to the topmost table goes as a whole."""
+    target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
+    while target is not None and target.is_partition:
+        target = next((scene.catalog.relations.get(p) for p in target.parents), None)
+        above = scene.catalog.referencing.get(target.key, ()) if target is not None else ()
+        constraint = next((c for k, c in above if k == key and c.columns == constraint.columns), constraint)
+    return constraint
 
 
 def _on_table(scene: Scene, kind: str, parts: tuple[str, ...], *, missing_ok: bool) -> None:

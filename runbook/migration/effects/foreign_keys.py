@@ -108,12 +108,23 @@ def plan(scene: Scene, relation: Relation, mode: str) -> None:
             scene.lock_indexes(member, mode)
 
 
-def drop(scene: Scene, constraint: Constraint) -> None:
-    """A foreign key goes: AccessExclusive on the table that it points to, for its triggers."""
+TRIGGERS_ON_PARTITIONED = 15  # before, only leaf partitions had the triggers of a foreign key that points to them
+
+
+def drop(scene: Scene, constraint: Constraint, *, named: bool = False) -> None:
+    """A foreign key goes: AccessExclusive on the tables that it points to, for its triggers.
+
+    ``named``: DROP CONSTRAINT itself opens the table pointed to, whether it has triggers or not.
+    """
     target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
     if target is not None:
         for member in lineage(scene.catalog, target):
-            scene.lock(member, AX)
+            if (
+                member.kind != "p"
+                or scene.major >= TRIGGERS_ON_PARTITIONED
+                or (named and member.key == constraint.references)
+            ):
+                scene.lock(member, AX)
     elif constraint.references is not None:
         scene.lock_key(constraint.references, AX)
 

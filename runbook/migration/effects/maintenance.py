@@ -58,7 +58,10 @@ def lock(scene: Scene, node: Any) -> None:
     mode = LOCK_MODES[node.mode - 1] if 1 <= node.mode <= len(LOCK_MODES) else AX
     for item in node.relations:
         range_var = unwrap(item)
-        _lock(scene, scene.need(range_var), mode, only=not range_var.inh)
+        relation = scene.need(range_var)
+        if relation.kind in ("m", "S"):
+            raise Failed("42809", f"{relation.qualified} is not a table or view")
+        _lock(scene, relation, mode, only=not range_var.inh)
 
 
 def _lock(scene: Scene, relation: Relation, mode: str, *, only: bool) -> None:
@@ -133,6 +136,8 @@ def cluster(scene: Scene, node: Any) -> None:
         scene.forbid_transaction()
     if node.indexname and relation.index(node.indexname) is None and relation.columns:
         raise Failed("42704", f"index {node.indexname} for table {relation.name} does not exist")
+    if not node.indexname:
+        scene.depends_on_data("42704", f"{relation.qualified} must have been clustered before")
     scene.rewrite(relation)
 
 

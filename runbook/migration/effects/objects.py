@@ -202,6 +202,15 @@ def alter_composite(scene: Scene, node: Any) -> None:
                 scene.lock(member, AX)
 
 
+def owner(scene: Scene, node: Any) -> None:
+    """ALTER ... OWNER TO of what is no relation: of a composite type its row type is locked (AlterTypeOwner)."""
+    if enum_name(node, "object_type") != "OBJECT_TYPE":
+        return
+    found = _find_type(scene, qualified(node.object))
+    if found is not None and found.kind == "c":
+        scene.lock_key((found.schema, found.name), AX)
+
+
 def alter_enum(scene: Scene, node: Any) -> None:
     """ALTER TYPE ... ADD VALUE, RENAME VALUE: locks no relation."""
     found = _find_type(scene, qualified(node.type_name))

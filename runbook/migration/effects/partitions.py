@@ -115,7 +115,7 @@ def detach(scene: Scene, parent: Relation, command: AlterCommand) -> None:
             raise Failed("55000", "cannot detach partitions concurrently when a default partition exists")
     final = command.type == "AT_DetachPartitionFinalize"
     full = scene.major >= DETACH_LOCKS_PARTITION_FULLY or concurrently or final
-    scene.lock(child, AX if full else SUX)
+    scene.lock(child, AX if full or scene.catalog.referencing.get(parent.key) else SUX)
     if not concurrently and not final:
         for member in list(lineage(scene.catalog, child))[1:]:
             scene.lock(member, AX)
@@ -129,3 +129,12 @@ def detach(scene: Scene, parent: Relation, command: AlterCommand) -> None:
         target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
         if constraint.kind == "f" and target is not None:
             scene.lock(target, SRX)
+    for key, _ in () if concurrently or final else scene.catalog.referencing.get(parent.key, ()):
+        other = scene.catalog.relations.get(key)
+        if other is None:
+            continue
+        for member in lineage(scene.catalog, other):  # RI_PartitionRemove_Check
+            scene.lock(member, AX)
+            scene.lock_indexes(member, AS)
+            scene.scan(member)
+        scene.depends_on_data("23503", f"rows of {other.qualified} may point into the partition")

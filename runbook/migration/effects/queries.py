@@ -45,13 +45,9 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
         if relation is None:
             continue
         mode = _MODES[use.use]
-        if (
-            use.use == "read"
-            and locked_rows is not None
-            and (not locked_rows or (use.alias or use.name.name) in locked_rows)
-        ):
+        if use.use == "read" and (use.alias or use.name.name) in locked_rows:
             mode = RS
-        _use(scene, relation, mode, only=use.only, indexes=planned and use.use != "insert")
+        _use(scene, relation, mode, only=use.only or not planned, indexes=planned and use.use != "insert")
         if planned and executed and use.use == "read" and _reads_all(relation, node):
             for member in lineage(scene.catalog, relation):
                 scene.scan(member)
@@ -72,19 +68,36 @@ def _find(scene: Scene, name: Name) -> Relation | None:
     raise Failed("42P01", f"relation {name} does not exist", certain=not scene.catalog.truncated)
 
 
-def _row_locks(node: Any) -> frozenset[str] | None:
-    """The tables of FOR UPDATE / FOR SHARE: empty for all of them, None without such a clause."""
+def _row_locks(node: Any) -> frozenset[str]:
+    """The tables, by the names they have in the query, that FOR UPDATE / FOR SHARE is for: those of its own FROM."""
     found: set[str] = set()
-    seen = False
     for select in walk(node):
         if not is_node(select, "SelectStmt"):
             continue
         for clause in select.locking_clause:
-            seen = True
-            found.update(unwrap(r).relname for r in unwrap(clause).locked_rels)
-            if not unwrap(clause).locked_rels:
-                return frozenset()
-    return frozenset(found) if seen else None
+            named = {unwrap(r).relname for r in unwrap(clause).locked_rels}
+            for item in select.from_clause:
+                below = [n for n in walk(unwrap(item)) if is_node(n, "RangeVar")]
+                if named and not named & _names_in(item):
+                    continue
+                joined = is_node(unwrap(item), "RangeVar", "JoinExpr")
+                found.update(n for v in below if (n := _called(v)) in named or not named or not joined)
+    return frozenset(found)
+
+
+def _called(range_var: Any) -> str:
+    return str(range_var.alias.aliasname if range_var.HasField("alias") else range_var.relname)
+
+
+def _names_in(item: Any) -> set[str]:
+    """The names that FOR UPDATE OF can use for an item of FROM."""
+    found: set[str] = set()
+    for part in walk(unwrap(item)):
+        if is_node(part, "RangeVar"):
+            found.add(_called(part))
+        elif is_node(part, "RangeSubselect", "RangeFunction") and part.HasField("alias"):
+            found.add(part.alias.aliasname)
+    return found
 
 
 def _use(scene: Scene, relation: Relation, mode: str, *, only: bool, indexes: bool) -> None:
@@ -103,7 +116,7 @@ def _use(scene: Scene, relation: Relation, mode: str, *, only: bool, indexes: bo
         return
     for member in members:
         scene.lock(member, mode)
-        if indexes and (member.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES):
+        if indexes and (member.kind != "p" or only or scene.major >= PLANS_PARTITIONED_INDEXES):
             scene.lock_indexes(member, mode)
 
 
@@ -220,7 +233,7 @@ def _columns_written(relation: Relation, node: Any) -> set[str]:
 def _look_up(scene: Scene, relation: Relation, constraint: Constraint) -> None:
     """A new value of a foreign key is looked up in the table that it points to, FOR KEY SHARE."""
     target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
-    if target is None or target.key == relation.key:
+    if target is None:
         return
     for member in lineage(scene.catalog, target):
         scene.lock(member, RS)
@@ -298,6 +311,8 @@ def copy(scene: Scene, node: Any) -> None:
         return
     relation = scene.need(node.relation)
     if not node.is_from:
+        if relation.kind == "v" and not scene.catalog.is_assumed:
+            raise Failed("42809", f"cannot copy from view {relation.qualified}")
         if scene.major >= COPY_TO_KEEPS_LOCK:
             scene.lock(relation, AS)
         scene.scan(relation)
