@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from runbook.migration.apply import apply
-from runbook.migration.ast import constant, enum_name, is_node
+from runbook.migration.ast import constant, enum_name, functions_used, is_node
 from runbook.migration.catalog import Catalog, RelationKey
 from runbook.migration.conflicts import STRENGTH, blocks_reads, blocks_writes, conflicts
 from runbook.migration.data_checks import Present, data_checks
@@ -196,7 +196,7 @@ class _Walk:
         fails = self._fails(statement, found, inside, lacking, refused)
         asks = () if _certain(fails) else data_checks(statement, self.catalog, self.present)
         fails = _by_rows(statement, fails, asks)
-        seconds = seconds_of(found, self.catalog, self.throughput)
+        seconds = seconds_of(found, self.catalog, self.throughput, self._calls(statement))
         context = Context(
             statement=statement,
             effects=found,
@@ -239,6 +239,13 @@ class _Walk:
         )
         self._step(statement, found, after)
         return told
+
+    def _calls(self, statement: Statement) -> tuple[str, ...]:
+        """Users' functions in the statement that are not inlined: evaluated row by row, at a cost nobody can know."""
+        if statement.node is None or is_node(statement.node, "CreateFunctionStmt", "CreateTrigStmt"):
+            return ()
+        called = (use.name.name for use in functions_used(statement.node))
+        return tuple(dict.fromkeys(name for name in called if _is_opaque(self.catalog, name)))
 
     def _lacking(self, statement: Statement) -> Missing | None:
         """The first right that the role lacks which the statement runs as: the migration's, or after SET ROLE another."""
@@ -417,6 +424,11 @@ def _resets_role(node: Any) -> bool:
 
 
 _HOLD = 0x0020  # CURSOR_OPT_HOLD, parsenodes.h
+
+
+def _is_opaque(catalog: Catalog, name: str) -> bool:
+    overloads = catalog.functions.get(name, ())
+    return any(f.language not in ("internal", "c", "") and f.inlined_volatility is None for f in overloads)
 
 
 def _certain(fails: Fails | None) -> bool:

@@ -7,7 +7,7 @@ ones (a running index build, a rehearsal) replace them and narrow the span.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runbook.migration.catalog import Catalog, Relation
@@ -77,8 +77,17 @@ def size_of(relation: Relation, catalog: Catalog) -> tuple[float, float, str]:
     return size, rows, f"{catalog.basis} statistics"
 
 
-def seconds_of(effects: Effects, catalog: Catalog, throughput: Throughput = DEFAULT) -> Seconds:
-    """How long the statement runs once it has its locks."""
+# A call of a function that somebody wrote, in seconds: an expression in PL/pgSQL, some work, a query of its own.
+_CALL = Rate(slow=1e-3, likely=5e-6, fast=5e-7)
+
+
+def seconds_of(
+    effects: Effects, catalog: Catalog, throughput: Throughput = DEFAULT, calls: Sequence[str] = ()
+) -> Seconds:
+    """How long the statement runs once it has its locks.
+
+    ``calls``: users' functions that it evaluates for each row; nobody knows what one costs, so the span grows wide.
+    """
     low = likely = high = 0.0
     told: list[str] = []
     parts: dict[AmountKind, float] = {}
@@ -91,6 +100,11 @@ def seconds_of(effects: Effects, catalog: Catalog, throughput: Throughput = DEFA
         parts[amount.kind] = parts.get(amount.kind, 0.0) + amount.amount / rate.likely
     if not told:
         return INSTANT
+    rows = max(min(a.rows, a.amount) if a.kind == "written_rows" else a.rows for a, _ in _amounts(effects, catalog))
+    if calls and rows > 0:
+        count = rows * len(calls)
+        low, likely, high = low + count * _CALL.fast, likely + count * _CALL.likely, high + count * _CALL.slow
+        told.insert(0, f"{' and '.join(f'{name}()' for name in calls)} for each row, whose cost is not known")
     decisive = {kind for kind, part in parts.items() if part >= _DECISIVE * likely}
     basis = f"{throughput.basis_of(decisive)}: {'; '.join(told[:3])}" + ("; ..." if len(told) > 3 else "")
     return Seconds(_rounded(low + INSTANT.low), _rounded(likely + INSTANT.likely), _rounded(high + INSTANT.high), basis)

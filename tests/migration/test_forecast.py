@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runbook.migration import Catalog, Forecast, forecast, parse
-from runbook.migration.catalog import Column, Constraint, Dependant, Index, Relation, Schema, TypeObject
+from runbook.migration.catalog import Column, Constraint, Dependant, Function, Index, Relation, Schema, TypeObject
 from runbook.migration.forecast import HeldLock
 from runbook.migration.result import RelationLock, StatementForecast
 
@@ -152,6 +152,22 @@ def test_a_new_enum_value_cannot_be_used_before_it_commits() -> None:
     assert together[2].fails is not None
     assert together[2].fails.sqlstate == "55P04"
     assert apart[1].fails is None
+
+
+def test_a_users_function_in_an_index_makes_the_seconds_wide_and_says_why() -> None:
+    def index_with(language: str, inlined: str | None) -> StatementForecast:
+        function = Function("public", "fold", ("text",), "text", "i", language, inlined_volatility=inlined)
+        where = catalog(USERS, functions={"fold": (function,)})
+        (one,) = told("CREATE INDEX ON users (fold(email))", where)
+        return one
+
+    plain, opaque = index_with("sql", "i").seconds, index_with("plpgsql", None).seconds
+    assert plain is not None
+    assert opaque is not None
+    assert "fold() for each row, whose cost is not known" in opaque.basis
+    assert "fold" not in plain.basis
+    assert opaque.high > 100 * plain.high
+    assert opaque.low < 2 * plain.low + 10
 
 
 def test_it_waits_for_the_session_that_holds_what_conflicts() -> None:
