@@ -49,6 +49,8 @@ class Finding:
     fingerprint: str
     safe_sql: tuple[str, ...] | None = None
     certain_failure: bool = False
+    instead: str | None = None
+    """Where no safe sequence can be generated: why, and what people do."""
     suppressed: Suppression | None = None
     known: bool = False
 
@@ -85,13 +87,14 @@ class _Part:
     message: str
     safe_sql: tuple[str, ...] | None = None
     certain: bool = False
+    instead: str | None = None
 
 
 def _of_statement(told: StatementForecast, sent: Statement, prints: Fingerprints) -> Iterator[Finding]:
     for part in _parts(told, sent):
         yield Finding(
             part.id, part.severity, part.message, sent.file, told.line, told.line + told.sql.count("\n"), told.index,
-            told.sql, prints.of(part.id, sent.file, told.sql), part.safe_sql, part.certain,
+            told.sql, prints.of(part.id, sent.file, told.sql), part.safe_sql, part.certain, part.instead,
         )  # fmt: skip
 
 
@@ -122,7 +125,7 @@ def _parts(told: StatementForecast, sent: Statement) -> Iterator[_Part]:
     # With the rest explained otherwise, the locks count for as long as they are held.
     by_locks = told.severity if left and not waiting else _at_most(_by_seconds(told), told.severity)
     for hazard in others:
-        yield _Part(hazard.id, own.get(hazard.id, by_locks), hazard.because, hazard.safe_sql)
+        yield _Part(hazard.id, own.get(hazard.id, by_locks), hazard.because, hazard.safe_sql, instead=hazard.instead)
     if waiting:
         yield _Part("waits-for-lock-now", told.severity if left else _at_most("notice", told.severity), _wait(told))
         return
@@ -132,7 +135,7 @@ def _parts(told: StatementForecast, sent: Statement) -> Iterator[_Part]:
 
 def _failure_part(fails: Fails, hazard: Hazard | None, severity: Severity) -> _Part:
     if hazard is not None:
-        return _Part(hazard.id, severity, hazard.because, hazard.safe_sql, fails.certain)
+        return _Part(hazard.id, severity, hazard.because, hazard.safe_sql, fails.certain, hazard.instead)
     word = "fails" if fails.certain else "may fail"
     return _Part("statement-fails", severity, f"{word} with {fails.sqlstate}: {fails.because}", None, fails.certain)
 

@@ -28,6 +28,8 @@ def as_commands(report: Report) -> Iterator[str]:
         message = finding.message
         if finding.safe_sql:
             message += "\nInstead:\n" + "\n".join(finding.safe_sql)
+        elif finding.instead:
+            message += f"\nInstead: {finding.instead}"
         given = ",".join(f"{name}={_property(clean(value))}" for name, value in properties.items())
         yield f"::{_COMMAND[finding.severity]} {given}::{_data(clean(message))}"
 

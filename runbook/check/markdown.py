@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runbook import rows_text
 from runbook.check.findings import Finding
 from runbook.check.report import Report
-from runbook.check.sentences import held, locks, safe_form, summary, word
+from runbook.check.sentences import held, instead, locks, safe_form, summary, word
 from runbook.text import shorten
 from runbook.transcript.markdown import block, code, escape
 
@@ -33,6 +33,8 @@ def as_markdown(report: Report) -> Iterator[str]:
             sql = safe_form(s)
             if sql and any(f.counts for f in found):
                 yield "\n" + block(sql, "sql")
+            elif (advice := instead(s)) and any(f.counts for f in found):
+                yield f"\nInstead: {escape(advice)}"
     if None in of_statement:
         yield "\n## Files and ignores\n"
         yield from (f"- {code(f'{f.path}:{f.line}')}: {_item(f)[2:]}" for f in of_statement[None])

@@ -68,6 +68,8 @@ def _result(finding: Finding, rule: int, report: Report) -> dict[str, Any]:
     text = clean(finding.message)
     if finding.safe_sql:
         text += "\n\nInstead:\n" + clean("\n".join(finding.safe_sql))
+    elif finding.instead:
+        text += f"\n\nInstead: {clean(finding.instead)}"
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "ruleIndex": rule,

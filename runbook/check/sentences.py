@@ -41,6 +41,13 @@ def safe_form(statement: StatementForecast) -> str:
     return "\n".join(next((h.safe_sql for h in statement.hazards if h.safe_sql), ()))
 
 
+def instead(statement: StatementForecast) -> str:
+    """What people do where no hazard of the statement has a safe form; empty where one has, or where nothing is known."""
+    if safe_form(statement):
+        return ""
+    return next((h.instead for h in statement.hazards if h.instead), "")
+
+
 def word(severity: Severity) -> str:
     return severity.upper() if severity == "danger" else severity
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from runbook import rows_text
 from runbook.check.findings import Finding
 from runbook.check.report import Report
-from runbook.check.sentences import held, locks, safe_form, summary, word
+from runbook.check.sentences import held, instead, locks, safe_form, summary, word
 from runbook.migration.result import StatementForecast
 from runbook.migration.severity import RANK
 from runbook.text import clean, shorten
@@ -59,6 +59,8 @@ def _details(statement: StatementForecast, found: Sequence[Finding]) -> Iterator
     if sql and any(f.counts for f in found):
         yield "instead:"
         yield from (f"    {line}" for line in clean(sql).splitlines())
+    elif (advice := instead(statement)) and any(f.counts for f in found):
+        yield f"instead: {clean(advice)}"
 
 
 def _tag(finding: Finding) -> str:

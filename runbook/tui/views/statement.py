@@ -101,6 +101,8 @@ def _failing(one: StatementForecast) -> str:
 
 def _hazard(hazard: Hazard, width: int, *, shown: bool) -> list[Line]:
     lines = paragraph(hazard.because, width, first=("! ", "bad bold"), indent=2)
+    if hazard.instead and not hazard.safe_sql:
+        lines += paragraph(hazard.instead, width, "muted", first=("  instead ", "muted"), indent=2)
     if hazard.safe_sql and not shown:
         lines.append(line(("  v", "key"), (" shows the safe form, ", "muted"), ("c", "key"), (" copies it", "muted")))
     return lines
