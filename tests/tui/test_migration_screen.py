@@ -106,6 +106,12 @@ async def test_the_table_brackets_the_statements_of_a_transaction(size: tuple[in
         assert marks == ["┌", "│", "│", "└", " ", " "]
 
 
+async def test_the_first_statement_is_told_in_full_as_soon_as_the_screen_opens() -> None:
+    async with opened() as (screen, _):
+        assert screen.selected is not None
+        assert "nothing is selected" not in shown(screen)
+
+
 async def test_a_lock_that_is_kept_while_later_statements_run_is_said() -> None:
     async with opened() as (screen, pilot):
         await pilot.press("down")

@@ -57,6 +57,7 @@ class MigrationScreen(SessionScreen):
 
     def on_mount(self) -> None:
         self.query_one("#statements").focus()
+        self.call_after_refresh(self._show_statement)  # the table selects its first row when it knows its width
 
     # -- showing --------------------------------------------------------------------------------------------------
 
