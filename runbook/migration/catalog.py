@@ -40,6 +40,7 @@ class Column:
     attnum: int = 0
     inherited: bool = False
     type_kind: str = "b"  # pg_type.typtype: b base, d domain, e enum, c composite, r range, m multirange
+    default_sequences: tuple[RelationKey, ...] = ()  # that its default calls: of serial, and nextval() written by hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,8 @@ def _relations(
     block_size = readings["identity"].rows[0].block_size
     column_rows: Sequence[rows.ColumnRow] = _rows(readings, "columns")
     names: dict[tuple[int, int], str] = {(c.relation_oid, c.attnum): c.name for c in column_rows}
-    columns = _grouped(column_rows, _column)
+    called = _default_sequences(readings, keys)
+    columns = _grouped(column_rows, lambda c: _column(c, tuple(called.get((c.relation_oid, c.attnum), ()))))
     constraints = _grouped(_rows(readings, "constraints"), lambda c: _constraint(c, keys))
     index_rows: Sequence[rows.IndexRow] = _rows(readings, "indexes")
     index_keys: dict[int, RelationKey] = {i.oid: (i.schema, i.name) for i in index_rows}
@@ -271,10 +272,22 @@ def _relations(
     return found
 
 
-def _column(c: rows.ColumnRow) -> Column:
+def _default_sequences(
+    readings: Mapping[str, Reading[Any]], keys: Mapping[int, RelationKey]
+) -> Mapping[tuple[int, int], list[RelationKey]]:
+    """The sequences that defaults call, by the relation and the number of the column."""
+    sequences = {s.oid for s in _rows(readings, "sequences")}
+    found: dict[tuple[int, int], list[RelationKey]] = defaultdict(list)
+    for d in _rows(readings, "dependants"):
+        if d.default_attnum is not None and d.dependant_oid is not None and d.relation_oid in sequences:
+            found[(d.dependant_oid, d.default_attnum)].append(keys[d.relation_oid])
+    return found
+
+
+def _column(c: rows.ColumnRow, default_sequences: tuple[RelationKey, ...]) -> Column:
     return Column(
         c.name, c.type, c.typmod, c.type_schema, c.not_null, c.has_default, c.identity, c.generated, c.collation,
-        c.attnum, c.inherited, c.type_kind,
+        c.attnum, c.inherited, c.type_kind, default_sequences,
     )  # fmt: skip
 
 

@@ -354,6 +354,7 @@ class DependantRow:
     description: str  # pg_describe_object
     dependant_oid: int | None  # the depending relation's oid, when it is one
     deptype: str  # pg_depend.deptype: n normal, a automatic
+    default_attnum: int | None = None  # of a default: the column that has it, in the depending relation
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ _FROM_DATA = "the rows decide: keys that are all null look nothing up"
 _BODY = "opaque: the body of the function is not in the catalog"
 _NOT_FORETOLD = "a refusal that is not foretold yet"
 _NOT_IN_CATALOG = "the catalog does not say which policies and rules a table has"
-_DEFAULTS = "the catalog does not say which column calls a sequence that no column owns"
 KNOWN: dict[str, tuple[frozenset[str], str]] = {
     **dict.fromkeys(
         (
@@ -53,8 +52,6 @@ KNOWN: dict[str, tuple[frozenset[str], str]] = {
     "wexecute.update": (frozenset({"locks"}), "opaque: what was prepared is not followed"),
     "wide.drop_rule_missing": (frozenset({"locks"}), _NOT_IN_CATALOG),
     "wide.drop_policy_missing": (frozenset({"locks"}), _NOT_IN_CATALOG),
-    "wide.like_defaults": (frozenset({"locks"}), _DEFAULTS),
-    "wquery.insert_default": (frozenset({"locks"}), _DEFAULTS),
     "wdeep.insert_leaf": (frozenset({"locks"}), "the parent is opened once per session, to learn the partition's bound"),
     "wdeep.trigger_disable": (frozenset({"locks"}), "before 15 a partitioned table without triggers leaves its partitions"),
     "add_fk.partitioned_referenced": (frozenset({"scans"}), _FROM_DATA),

@@ -487,3 +487,30 @@ EXECUTE w_upd;
 --@ : grant ;; GRANT SELECT ON m TO r1
 --@ test
 @{sql};
+
+--@ fixture wseqs
+CREATE SEQUENCE numbers;
+CREATE TABLE doc (id int DEFAULT nextval('numbers'), own serial, title text);
+CREATE TABLE bill () INHERITS (doc);
+CREATE TABLE numbered (id int DEFAULT nextval('numbers'), k int) PARTITION BY LIST (k);
+CREATE TABLE numbered_1 PARTITION OF numbered FOR VALUES IN (1);
+INSERT INTO doc (title) SELECT 'd' FROM generate_series(1, @{N});
+
+--@ case wseqs.@{n}
+--@ use wseqs
+--@ vary n,sql
+--@ : insert ;; INSERT INTO doc (title) VALUES ('a')
+--@ : insert_child ;; INSERT INTO bill (title) VALUES ('a')
+--@ : insert_given ;; INSERT INTO doc VALUES (1, 2, 'a')
+--@ : insert_keyword ;; INSERT INTO doc VALUES (1, DEFAULT, 'a')
+--@ : inherits ;; CREATE TABLE z () INHERITS (doc)
+--@ : partition_of ;; CREATE TABLE z PARTITION OF numbered FOR VALUES IN (2)
+--@ : like_child ;; CREATE TABLE z (LIKE bill INCLUDING ALL)
+--@ : like_plain ;; CREATE TABLE z (LIKE doc)
+--@ : type ;; ALTER TABLE doc ALTER id TYPE bigint
+--@ : type_serial ;; ALTER TABLE doc ALTER own TYPE bigint
+--@ : type_child ;; ALTER TABLE bill ALTER id TYPE bigint
+--@ : drop_default ;; DO $$BEGIN ALTER TABLE doc ALTER id DROP DEFAULT; INSERT INTO doc (own) VALUES (1); END$$
+--@ : set_default ;; ALTER TABLE bill ALTER id SET DEFAULT 5
+--@ test
+@{sql};

@@ -18,6 +18,7 @@ from runbook.migration.catalog import READERS, Catalog, Column, Index, Relation
 from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage, name_taken, owned_by_table, with_relation, with_tables, without
 from runbook.migration.effects.names import index_name
+from runbook.migration.effects.sequences import default_calls
 from runbook.migration.effects.types import type_written
 from runbook.migration.revise import replace
 
@@ -142,7 +143,12 @@ def _drop_not_null(catalog: Catalog, relation: Relation, command: AlterCommand, 
 
 def _default(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:
     given = command.definition is not None
-    return _column(catalog, relation, command.name, recurse, lambda c: replace(c, has_default=given))
+    calls = default_calls(catalog, command.definition)
+
+    def change(column: Column) -> Column:
+        return replace(column, has_default=given, default_sequences=calls)
+
+    return _column(catalog, relation, command.name, recurse, change)
 
 
 def _alter_type(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:

@@ -129,7 +129,9 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
         if is_node(element, "TableLikeClause"):
             source = _found(catalog, element.relation)
             for column in source.columns if source is not None else ():
-                copied = column if element.options & _LIKE_DEFAULTS else replace(column, has_default=False, identity="")
+                copied = column
+                if not element.options & _LIKE_DEFAULTS:
+                    copied = replace(column, has_default=False, identity="", default_sequences=())
                 columns.setdefault(column.name, replace(copied, inherited=False))
     catalog = with_tables(catalog, replace(table, columns=tuple(columns.values())))
     for element in elements:
@@ -235,7 +237,10 @@ def _output(catalog: Catalog, query: Any, read: list[RelationKey]) -> tuple[Colu
         if is_node(value, "ColumnRef") and len(parts) < len(value.fields):
             if len(sources) != 1:
                 return ()
-            found.extend(replace(c, not_null=False, has_default=False, identity="") for c in sources[0].columns)
+            found.extend(
+                replace(c, not_null=False, has_default=False, identity="", default_sequences=())
+                for c in sources[0].columns
+            )
             continue
         name = target.name or (parts[-1] if parts else "")
         if not name:

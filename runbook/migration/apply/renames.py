@@ -86,10 +86,25 @@ def moved(catalog: Catalog, relation: Relation, to: RelationKey) -> Catalog:
         if other is not None:
             changes[key] = _following(other, was, to)
     catalog = with_relations(catalog, changes)
+    if relation.kind == "S":
+        catalog = _called_anew(catalog, was, to)
     for index in relation.indexes:
         here = catalog.relations[to]
         catalog = with_relations(catalog, _reparented(catalog, here, index_key(relation, index), (to[0], index.name)))
     return catalog
+
+
+def _called_anew(catalog: Catalog, was: RelationKey, to: RelationKey) -> Catalog:
+    """``catalog`` where the defaults that call a sequence do so under its other name."""
+    changes: dict[RelationKey, Relation | None] = {}
+    for relation in catalog.relations.values():
+        if any(was in c.default_sequences for c in relation.columns):
+            columns = tuple(
+                replace(c, default_sequences=tuple(to if k == was else k for k in c.default_sequences))
+                for c in relation.columns
+            )
+            changes[relation.key] = replace(relation, columns=columns)
+    return with_relations(catalog, changes)
 
 
 def _following(relation: Relation, was: RelationKey, to: RelationKey) -> Relation:

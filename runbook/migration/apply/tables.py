@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from runbook.migration.ast import ColumnSpec, ConstraintSpec, columns_used, strings, unwrap
 from runbook.migration.catalog import Catalog, Column, Constraint, Dependant, Index, Relation, RelationKey
 from runbook.migration.edit import lineage, name_taken, with_relation, with_tables
 from runbook.migration.effects.names import choose, index_name
+from runbook.migration.effects.sequences import default_calls
 from runbook.migration.effects.types import column_of
 from runbook.migration.revise import replace
 
@@ -196,7 +198,7 @@ def _with_not_null(columns: tuple[Column, ...], names: tuple[str, ...]) -> tuple
 
 def add_column(catalog: Catalog, relation: Relation, spec: ColumnSpec, *, recurse: bool = True) -> Catalog:
     """``catalog`` with the column, its constraints and the sequence behind a serial or identity column."""
-    column = column_of(spec, catalog)
+    column = replace(column_of(spec, catalog), default_sequences=default_calls(catalog, spec.default))
     members = list(lineage(catalog, relation)) if recurse else [relation]
     changed = []
     for member in members:
@@ -206,7 +208,9 @@ def add_column(catalog: Catalog, relation: Relation, spec: ColumnSpec, *, recurs
             changed.append(replace(member, columns=(*member.columns, own)))
     catalog = with_tables(catalog, *changed)
     relation = catalog.relations.get(relation.key, relation)
-    if (spec.type is not None and spec.type.is_serial) or spec.constraint("identity") is not None:
+    if spec.type is not None and spec.type.is_serial:
+        catalog = add_sequence(catalog, relation, spec.name, called_by=[m.key for m in members])
+    elif spec.constraint("identity") is not None:
         catalog = add_sequence(catalog, relation, spec.name)
     for constraint in spec.constraints:
         if constraint.kind in ("p", "u", "x", "c", "f") or (constraint.kind == "n" and catalog.major >= 18):
@@ -214,8 +218,10 @@ def add_column(catalog: Catalog, relation: Relation, spec: ColumnSpec, *, recurs
     return catalog
 
 
-def add_sequence(catalog: Catalog, relation: Relation, column: str) -> Catalog:
-    """The sequence that a serial or identity column owns, ``table_column_seq``."""
+def add_sequence(
+    catalog: Catalog, relation: Relation, column: str, *, called_by: Iterable[RelationKey] = ()
+) -> Catalog:
+    """The sequence that a serial or identity column owns, ``table_column_seq``; in ``called_by`` the default calls it."""
     name = choose(relation.name, column, "seq", name_taken(catalog, relation.schema))
     sequence = Relation(
         relation.schema,
@@ -228,7 +234,11 @@ def add_sequence(catalog: Catalog, relation: Relation, column: str) -> Catalog:
         owned_by=(relation.key, column),
         created_here=True,
     )
-    return with_relation(catalog, sequence)
+    changed = []
+    for table in [catalog.relations[key] for key in called_by]:
+        columns = (replace(c, default_sequences=(sequence.key,)) if c.name == column else c for c in table.columns)
+        changed.append(replace(table, columns=tuple(columns)))
+    return with_tables(with_relation(catalog, sequence), *changed)
 
 
 def index_of(catalog: Catalog, relation: Relation, node: Any, *, name: str | None = None) -> Index:

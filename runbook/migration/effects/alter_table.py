@@ -21,7 +21,7 @@ from runbook.migration.catalog import Column, Constraint, Relation
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.dropping import holders_of_column
 from runbook.migration.edit import index_family, lineage, owned_by_table
-from runbook.migration.effects import column_type, drops, foreign_keys, indexes, minors, partitions, queries
+from runbook.migration.effects import column_type, drops, foreign_keys, indexes, minors, partitions, sequences
 from runbook.migration.effects.implied import proves_not_null
 from runbook.migration.effects.lock_levels import (
     DEFAULT_LEVEL,
@@ -212,7 +212,7 @@ class _Alter:
         return found.volatile
 
     def _sequences_called(self, expression: Any) -> None:
-        for sequence in queries.sequences_called(self.scene, expression):
+        for sequence in sequences.called(self.scene.catalog, expression):
             self.scene.lock(sequence, RX)
 
     def _not_null_without_value(self, name: str) -> None:
@@ -639,7 +639,7 @@ def _with_indexes(relation: Relation, names: set[str]) -> Relation:
 def depend_on_sequences(scene: Scene, expression: Any) -> None:
     """From some minor on, a default that calls a sequence keeps a lock on it."""
     if minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num):
-        for sequence in queries.sequences_called(scene, expression):
+        for sequence in sequences.called(scene.catalog, expression):
             scene.lock(sequence, AS)
 
 

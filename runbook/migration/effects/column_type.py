@@ -9,8 +9,8 @@ from runbook.migration.apply.alter import uses_column
 from runbook.migration.ast import AlterCommand, strings, type_ref
 from runbook.migration.catalog import Column, Index, Relation
 from runbook.migration.edit import lineage, owned_by_table
-from runbook.migration.effects import foreign_keys
-from runbook.migration.effects.scene import AX, SRX, Failed, Scene
+from runbook.migration.effects import foreign_keys, minors, sequences
+from runbook.migration.effects.scene import AS, AX, SRX, Failed, Scene
 from runbook.migration.effects.types import conversion_rewrites, same_operators, type_of_column, type_written
 
 _REFUSED = frozenset({"view", "matview", "rule", "policy", "trigger", "generated column", "publication"})
@@ -50,6 +50,9 @@ def change(scene: Scene, members: list[Relation], command: AlterCommand, column:
     for sequence in owned_by_table(catalog, table, name):
         if column.identity:
             scene.lock(sequence, SRX)
+    if minors.DEPENDENCIES_LOCKED.in_force(catalog.server_version_num):  # the default is stored anew
+        for called in sequences.in_defaults(catalog, table, {name}):
+            scene.lock(called, AS)
     if rewrites and using is not None:
         scene.depends_on_data("22P02", f"every value of column {name} must convert to {new.printed}")
     elif rewrites and _shrinks(old.name, new.name, old.typmod, new.typmod):

@@ -15,8 +15,8 @@ from runbook.migration.ast import (
     unwrap,
 )
 from runbook.migration.catalog import Relation
-from runbook.migration.edit import lineage, owned_by_table
-from runbook.migration.effects import foreign_keys, minors, partitions, queries
+from runbook.migration.edit import lineage
+from runbook.migration.effects import foreign_keys, minors, partitions, queries, sequences
 from runbook.migration.effects.scene import AS, AX, SRX, SUX, Failed, Scene
 
 REPLACES_TRIGGER = 14
@@ -47,6 +47,7 @@ def table(scene: Scene, node: Any) -> None:
     me = Relation(scene.target(name.schema), name.name, rows=0, created_here=True)
     for parent in [unwrap(p) for p in node.inh_relations]:
         relation = scene.need(parent)
+        _sequences_of(scene, relation)
         if node.HasField("partbound"):
             partitions.new_partition(scene, relation, node.partbound)
         else:
@@ -68,7 +69,7 @@ def table(scene: Scene, node: Any) -> None:
                 _sequences_of(scene, source)
     for spec in specs:
         if spec.kind == "default" and minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num):
-            for called in queries.sequences_called(scene, spec.expression):
+            for called in sequences.called(scene.catalog, spec.expression):
                 scene.lock(called, AS)
         if spec.kind == "f" and spec.references is not None:
             to_itself = spec.references.name == me.name and spec.references.schema in (None, me.schema)
@@ -83,10 +84,8 @@ def _sequences_of(scene: Scene, source: Relation) -> None:
     """Defaults that are copied call the sequences of the table they are from."""
     if not minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num):
         return
-    for called in owned_by_table(scene.catalog, source):
-        column = source.column(called.owned_by[1]) if called.owned_by is not None else None
-        if column is not None and column.has_default and not column.identity:
-            scene.lock(called, AS)
+    for called in sequences.in_defaults(scene.catalog, source):
+        scene.lock(called, AS)
 
 
 def foreign_table(scene: Scene, node: Any) -> None:

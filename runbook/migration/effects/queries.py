@@ -10,26 +10,24 @@ from typing import Any
 
 from runbook.migration.ast import (
     Name,
-    constant,
     enum_name,
     functions_used,
     is_node,
     is_null,
     node_name,
-    qualified,
     relations_used,
     strings,
     unwrap,
     walk,
 )
 from runbook.migration.catalog import Constraint, Relation
-from runbook.migration.edit import lineage, owned_by_table
+from runbook.migration.edit import lineage
+from runbook.migration.effects import sequences
 from runbook.migration.effects.foreign_keys import PLANS_PARTITIONED_INDEXES
 from runbook.migration.effects.scene import AS, RS, RX, SYSTEM_SCHEMAS, Failed, Scene
 from runbook.migration.effects.volatility import is_built_in
 
 _MODES = {"read": AS, "insert": RX, "update": RX, "delete": RX, "merge": RX}
-_SEQUENCE_CALLS = {"nextval": RX, "setval": RX, "currval": AS}
 COPY_TO_KEEPS_LOCK = 13  # before, COPY TO let its lock go at its own end
 SMALL_SHARE = 0.001  # of the rows, for a statement that finds its rows by an index
 _SETS_OF_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
@@ -47,7 +45,8 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
         mode = _MODES[use.use]
         if use.use == "read" and (use.alias or use.name.name) in locked_rows:
             mode = RS
-        _use(scene, relation, mode, only=use.only or not planned, indexes=planned and use.use != "insert")
+        alone = use.only or not planned or (use.use == "insert" and relation.kind != "p")  # rows do not go to children
+        _use(scene, relation, mode, only=alone, indexes=planned and use.use != "insert")
         if planned and executed and use.use == "read" and _reads_all(relation, node):
             for member in lineage(scene.catalog, relation):
                 scene.scan(member)
@@ -56,7 +55,7 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
     for sub in walk(node):
         if is_node(sub, "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
             _write(scene, sub)
-    for sequence in sequences_called(scene, node):
+    for sequence in sequences.called(scene.catalog, node):
         scene.lock(sequence, RX)
     unknown_calls(scene, node)
 
@@ -155,18 +154,20 @@ def _write(scene: Scene, node: Any) -> None:
     relation = scene.find(node.relation.schemaname or None, node.relation.relname)
     if relation is None:
         return
-    members = list(lineage(scene.catalog, relation)) if node.relation.inh else [relation]
+    kind = node_name(node)
+    alone = not node.relation.inh or (kind == "InsertStmt" and relation.kind != "p")
+    members = [relation] if alone else list(lineage(scene.catalog, relation))
     for member in members:
         for trigger in member.triggers:
             if trigger.enabled in ("O", "A") and not trigger.internal:
                 scene.doubt(f"trigger {trigger.name} on {member.qualified} may lock and write more")
-    kind = node_name(node)
     if relation.kind == "v" and not relation.triggers and len(scene.catalog.reads.get(relation.key, ())) > 1:
         raise Failed("55000", f"view {relation.qualified} is not automatically updatable: it reads several tables")
     if relation.kind == "p" and kind == "InsertStmt":
         scene.doubt("which partitions the rows go to is decided row by row: all are told")
     if kind == "InsertStmt":
-        _sequences_filled(scene, relation, node)
+        for sequence in sequences.drawn_from(scene.catalog, relation, sequences.columns_given(relation, node)):
+            scene.lock(sequence, RX)
     if kind in _SETS_OF_ROWS:
         condition = node.where_clause if node.HasField("where_clause") else None
         by_index = condition is not None and finds_by_index(relation, condition)
@@ -186,21 +187,6 @@ def _write(scene: Scene, node: Any) -> None:
                     _look_up(scene, member, constraint)
     if kind == "DeleteStmt" or (kind == "UpdateStmt" and written) or kind == "MergeStmt":
         _check_pointing(scene, members, None if kind == "DeleteStmt" else written)
-
-
-def _sequences_filled(scene: Scene, relation: Relation, node: Any) -> None:
-    """The sequences of serial and identity columns for which an INSERT gives no value."""
-    names = [unwrap(c).name for c in node.cols]
-    if not names:
-        select = unwrap(node.select_stmt) if node.HasField("select_stmt") else None
-        width = len(relation.columns) if select is not None else 0
-        if select is not None and select.values_lists:
-            width = len(unwrap(select.values_lists[0]).items)
-        names = [c.name for c in relation.columns[:width]]
-    for sequence in owned_by_table(scene.catalog, relation):
-        column = relation.column(sequence.owned_by[1]) if sequence.owned_by is not None else None
-        if column is not None and column.name not in names and (column.has_default or column.identity):
-            scene.lock(sequence, RX)
 
 
 def _is_values(node: Any) -> bool:
@@ -266,22 +252,6 @@ def _check_pointing(scene: Scene, members: list[Relation], written: set[str] | N
                 _check_pointing(scene, list(lineage(scene.catalog, other)), None)
 
 
-def sequences_called(scene: Scene, node: Any) -> list[Relation]:
-    """Sequences named in nextval(), setval() and the like."""
-    found: list[Relation] = []
-    for call in walk(node):
-        if not is_node(call, "FuncCall") or qualified(call.funcname).name not in _SEQUENCE_CALLS or not call.args:
-            continue
-        literal = constant(call.args[0])
-        if isinstance(literal, str):
-            from runbook.sql import split_qualified
-
-            sequence = scene.catalog.find(*split_qualified(literal))
-            if sequence is not None:
-                found.append(sequence)
-    return found
-
-
 def unknown_calls(scene: Scene, node: Any) -> None:
     """A function of the user's may do anything: what it does is not in the statement."""
     for call in functions_used(node):
@@ -320,6 +290,8 @@ def copy(scene: Scene, node: Any) -> None:
     scene.lock(relation, RX)
     scene.write(relation, 1.0)
     written = set(strings(node.attlist)) or {c.name for c in relation.columns}
+    for sequence in sequences.drawn_from(scene.catalog, relation, written):
+        scene.lock(sequence, RX)
     for constraint in relation.constraints:
         if constraint.kind == "f" and constraint.enforced and set(constraint.columns) & written:
             _look_up(scene, relation, constraint)

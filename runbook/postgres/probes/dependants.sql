@@ -77,7 +77,8 @@ SELECT DISTINCT s.relation::int8 AS relation_oid,
        s.kind,
        pg_describe_object(s.classid, s.objid, s.objsubid) AS description,
        s.dependant::int8 AS dependant_oid,
-       s.deptype::text AS deptype
+       s.deptype::text AS deptype,
+       CASE WHEN s.kind = 'default' THEN s.objsubid END::int8 AS default_attnum
   FROM sorted s
  ORDER BY 1, 2, 3, 4
  LIMIT $1::int8
