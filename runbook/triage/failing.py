@@ -34,7 +34,9 @@ class Parts:
     unique: bool = False
     concurrently: bool = False
     ddl: bool = True
-    whole_table: bool = False  # UPDATE or DELETE without a bound
+    writes: bool = False  # UPDATE or DELETE
+    limited: bool = False  # its WHERE has a LIMIT of its own
+    compared: frozenset[str] = frozenset()  # columns that its WHERE compares with constants
     domain: ast.Name | None = None
 
 
@@ -232,13 +234,13 @@ def _forecast_values(forecast: StatementForecast) -> dict[str, Any]:
 
 def _size_values(qualified: str, production: Catalog | None, local: Catalog | None, parts: Parts) -> dict[str, Any]:
     there, here = find(production, qualified), find(local, qualified)
-    values: dict[str, Any] = {"is_backfill": parts.whole_table}
+    values: dict[str, Any] = {"is_backfill": is_whole_table(parts, there)}
     if there is not None:
         values["primary_key"] = [quote_ident(c) for c in _primary_key(there)]
         values["bytes"] = there.total_bytes
         if there.rows >= 0:
             values["rows"] = int(there.rows)
-        values["is_backfill"] = parts.whole_table and is_large(there)
+        values["is_backfill"] = is_whole_table(parts, there) and is_large(there)
     if here is not None and here.rows >= 0:
         values["rows_local"] = int(here.rows)
     ratio = size_ratio(here, there)
@@ -448,17 +450,31 @@ def _dml_parts(node: Any) -> Parts:
     columns = tuple(
         t.name for item in getattr(node, "target_list", ()) if (t := ast.unwrap(item)) is not None and t.name
     )
-    return Parts(ast.relation_name(node.relation), columns, ddl=False, whole_table=not _is_bounded(node))
+    limited, compared = _bounds(node)
+    return Parts(ast.relation_name(node.relation), columns, ddl=False, writes=True, limited=limited, compared=compared)
 
 
-def _is_bounded(node: Any) -> bool:
-    """Whether a WHERE names single keys or a range: a batch, not a backfill. A guess that errs towards bounded."""
-    if not node.HasField("where_clause"):
+def is_whole_table(parts: Parts, relation: Relation | None) -> bool:
+    """Whether an UPDATE or DELETE is a backfill and no batch: no LIMIT, and no indexed column in its WHERE.
+
+    Errs towards a batch: the first column of any index is enough. Where the table is not known, a column called id or
+    something_id is taken for one.
+    """
+    if not parts.writes or parts.limited or "ctid" in parts.compared:
         return False
-    where = ast.unwrap(node.where_clause)
-    for item in ast.walk(where):
+    if relation is None:
+        return not any(name == "id" or name.endswith("_id") for name in parts.compared)
+    return not {i.columns[0] for i in relation.indexes if i.columns} & parts.compared
+
+
+def _bounds(node: Any) -> tuple[bool, frozenset[str]]:
+    """(whether the WHERE has a LIMIT, the columns that it compares with constants)."""
+    if not node.HasField("where_clause"):
+        return False, frozenset()
+    limited, compared = False, set()
+    for item in ast.walk(ast.unwrap(node.where_clause)):
         if ast.is_node(item, "SelectStmt") and item.HasField("limit_count"):
-            return True
+            limited = True
         if ast.is_node(item, "A_Expr") and ast.enum_name(item, "kind") in (
             "AEXPR_BETWEEN",
             "AEXPR_IN",
@@ -467,11 +483,9 @@ def _is_bounded(node: Any) -> bool:
         ):
             sides = [ast.unwrap(item.lexpr), ast.unwrap(item.rexpr)]
             named = [s for s in sides if ast.is_node(s, "ColumnRef")]
-            constants = [s for s in sides if ast.is_node(s, "A_Const", "ParamRef", "List", "TypeCast")]
-            names = {p for c in named for p in ast.strings(c.fields)}
-            if constants and any(n == "id" or n.endswith("_id") or n == "ctid" for n in names):
-                return True
-    return False
+            if any(ast.is_node(s, "A_Const", "ParamRef", "List", "TypeCast") for s in sides):
+                compared |= {ast.strings(c.fields)[-1] for c in named if ast.strings(c.fields)}
+    return limited, frozenset(compared)
 
 
 def _drop_parts(node: Any) -> Parts:

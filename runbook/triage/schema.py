@@ -28,7 +28,7 @@ from runbook.sql import quote_ident, quote_qualified
 from runbook.text import plural
 from runbook.triage.case import Case, Facts
 from runbook.triage.extensions import missing_extensions, provider_of
-from runbook.triage.failing import parts_of, statement_at_fault
+from runbook.triage.failing import is_whole_table, parts_of, statement_at_fault
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 from runbook.triage.sizes import find, is_large, touched_relations
 
@@ -176,9 +176,9 @@ def _heavy(forecast: StatementForecast, statement: Statement, catalog: Catalog) 
             if is_large(relation := find(catalog, name)) and relation is not None:
                 yield "builds_large", relation
     parts = parts_of(statement)
-    if parts.whole_table and parts.relation is not None:
+    if parts.writes and parts.relation is not None:
         relation = catalog.find(parts.relation.schema, parts.relation.name)
-        if relation is not None and is_large(relation):
+        if relation is not None and is_large(relation) and is_whole_table(parts, relation):
             yield "backfills_large", relation
 
 
