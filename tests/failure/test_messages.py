@@ -7,7 +7,7 @@ import pytest
 
 from runbook.failure.messages import classify, templates, translations
 from runbook.failure.sqlstates import condition, of_class
-from tests.support import Database
+from tests.support import Database, create_database, drop_database, majors
 
 SETUP = """
 CREATE TABLE p (id int, name text);
@@ -31,6 +31,16 @@ CREATE SCHEMA app;
 CREATE TABLE app.u (id int);
 CREATE ROLE nobody_{n} NOLOGIN;
 GRANT USAGE ON SCHEMA public TO nobody_{n};
+CREATE TABLE late (a int, d date);
+INSERT INTO late VALUES (1, '2020-01-01');
+CREATE TABLE wide (a int, d date, x int);
+CREATE TABLE base (a int, CONSTRAINT small CHECK (a < 9));
+CREATE TABLE child () INHERITS (base);
+CREATE TABLE rest (a int) PARTITION BY LIST (a);
+CREATE TABLE rest_all PARTITION OF rest DEFAULT;
+INSERT INTO rest VALUES (5);
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS x;
+CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 """
 
 # statement -> (field of the subject, its value), or None where the message names nothing
@@ -117,7 +127,46 @@ FAILING: dict[str, tuple[str, str] | None] = {
     "LOCK TABLE t; VACUUM t": None,
     "SELECT 1 FROM t a, t b WHERE c = 'x' AND a = 1": ("column", "c"),
     "ALTER TABLE t RENAME TO p": ("relation", "p"),
+    # partitions and children
+    "ALTER TABLE part ATTACH PARTITION late FOR VALUES FROM ('2025-01-01') TO ('2025-02-01')": None,
+    "ALTER TABLE part ATTACH PARTITION wide FOR VALUES FROM ('2025-01-01') TO ('2025-02-01')": ("column", "x"),
+    "ALTER TABLE part ATTACH PARTITION part1 DEFAULT": ("relation", "part1"),
+    "ALTER TABLE part ATTACH PARTITION base DEFAULT": None,
+    "ALTER TABLE part DETACH PARTITION late": ("relation", "late"),
+    "CREATE TABLE x PARTITION OF part FOR VALUES FROM ('2026-01-05') TO ('2026-03-01')": ("relation", "x"),
+    "CREATE TABLE x PARTITION OF part FOR VALUES FROM ('2026-03-01') TO ('2026-03-01')": ("relation", "x"),
+    "CREATE TABLE x PARTITION OF part FOR VALUES IN ('2026-03-01')": None,
+    "CREATE TABLE x PARTITION OF t DEFAULT": ("relation", "t"),
+    "CREATE TABLE x PARTITION OF rest DEFAULT": ("relation", "x"),
+    "CREATE TABLE x PARTITION OF rest FOR VALUES IN (5)": ("relation", "rest_all"),
+    "INSERT INTO part1 VALUES (1, '2030-01-01')": ("relation", "part1"),
+    "ALTER TABLE part DROP COLUMN d": ("column", "d"),
+    "ALTER TABLE part INHERIT base": None,
+    "ALTER TABLE ONLY part ADD CHECK (a > 0)": None,
+    "ALTER TABLE ONLY part ADD COLUMN x int": None,
+    "ALTER TABLE ONLY part ADD FOREIGN KEY (a) REFERENCES k": ("relation", "part"),
+    "ALTER TABLE child ALTER a TYPE bigint": ("column", "a"),
+    "ALTER TABLE child RENAME a TO b": ("column", "a"),
+    "ALTER TABLE child DROP CONSTRAINT small": ("constraint", "small"),
+    "ALTER TABLE ONLY base RENAME a TO b": ("column", "a"),
+    "ALTER TABLE ONLY base ALTER a TYPE bigint": ("column", "a"),
+    "ALTER TABLE k VALIDATE CONSTRAINT k_pkey": ("constraint", "k_pkey"),
+    "CREATE TRIGGER x BEFORE INSERT ON m FOR EACH ROW EXECUTE FUNCTION tf()": ("relation", "m"),
+    "CREATE STATISTICS x ON a, b FROM s": ("relation", "s"),
+    "CREATE TABLE x (a int REFERENCES v)": ("referenced_relation", "v"),
+    "BEGIN; LOCK TABLE k_pkey": ("relation", "k_pkey"),
+    "INSERT INTO p SELECT 1, 'x', 2": None,
 }
+
+# What only older majors refuse (the newest takes it), and how they say it.
+REFUSED_BY_THE_OLDEST = (
+    "SELECT * FROM (SELECT 1)",
+    "SELECT * FROM (VALUES (1))",
+    "CREATE PROCEDURE x(OUT a int) LANGUAGE sql AS 'SELECT 1'",
+    "CREATE UNLOGGED SEQUENCE x",
+    "ALTER TABLE part ADD FOREIGN KEY (a) REFERENCES k NOT VALID",
+    "ALTER TABLE rest ADD EXCLUDE USING btree (a WITH =)",
+)
 
 
 def _failure(database: Database, sql: str) -> psycopg.Error:
@@ -149,6 +198,22 @@ def test_the_message_alone_tells_the_sqlstate_that_the_server_sent(matrix_databa
             wrong.append((sql, error.sqlstate, message, known))
     matrix_database.execute(f"DROP OWNED BY nobody_{n}; DROP ROLE nobody_{n}")
     assert wrong == []
+
+
+def test_what_only_older_majors_refuse_is_understood_without_a_sqlstate() -> None:
+    oldest = create_database(min(majors()))
+    try:
+        oldest.execute(SETUP.replace("{n}", oldest.name))
+        wrong = []
+        for sql in REFUSED_BY_THE_OLDEST:
+            error = _failure(oldest, sql)
+            known = classify(error.diag.message_primary or "")
+            if known is None or known.sqlstate != error.sqlstate:
+                wrong.append((sql, error.sqlstate, error.diag.message_primary, known))
+        assert wrong == []
+    finally:
+        oldest.execute(f"DROP OWNED BY nobody_{oldest.name}; DROP ROLE nobody_{oldest.name}")
+        drop_database(oldest)
 
 
 def _known_difference(ours: str, theirs: str | None) -> bool:

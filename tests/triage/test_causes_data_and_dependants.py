@@ -118,7 +118,7 @@ FAULTS = [
         " ALTER TABLE strict_reading ATTACH PARTITION late FOR VALUES FROM (100) TO (200);",
         "INSERT INTO reading VALUES (50, 1)",
         local="INSERT INTO strict_reading VALUES (1, 1)",
-        major=13,
+        major=12,
         name="attached",
     ),
     Fault(
