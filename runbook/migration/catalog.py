@@ -41,6 +41,7 @@ class Column:
     inherited: bool = False
     type_kind: str = "b"  # pg_type.typtype: b base, d domain, e enum, c composite, r range, m multirange
     default_sequences: tuple[RelationKey, ...] = ()  # that its default calls: of serial, and nextval() written by hand
+    customised: bool = False  # it has rights, a comment, storage, options or a statistics target of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Constraint:
     on_update: str = "a"
     match_full: bool = False  # a foreign key's MATCH FULL
     period: bool = False  # WITHOUT OVERLAPS, or a foreign key's PERIOD
+    deferred: bool = False  # INITIALLY DEFERRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Index:
     parent: RelationKey | None = None  # the partitioned index it is attached to
     tablespace: str | None = None
     created_here: bool = False  # by an earlier statement of the migration that is followed
+    plain: bool = False  # known to be a B-tree over bare columns without a single option or comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Trigger:
     constraint: bool = False
     internal: bool = False
     columns: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()  # INSERT, UPDATE, DELETE, TRUNCATE; empty where that was not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,8 @@ class Function:
     kind: str = "f"  # f function, p procedure, a aggregate, w window
     used_by: tuple[Dependant, ...] = ()
     """What depends on it: triggers, defaults, constraints (``relation``: their table), indexes (``relation``: the index)."""
+    definition: str | None = field(default=None, repr=False)
+    """CREATE FUNCTION as text, of users' functions in SQL and PL/pgSQL; None where it was not read or is too long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def _build(
         functions[f.name].append(
             Function(
                 f.schema, f.name, f.arguments, f.returns, f.volatility, f.language, f.extension, f.inlined_volatility,
-                f.kind, tuple(used_by.get(f.oid, ())),
+                f.kind, tuple(used_by.get(f.oid, ())), f.definition,
             )
         )  # fmt: skip
     part_missing = any(not readings[n].ok or readings[n].truncated for n in CATALOG_PROBES if n in readings)
@@ -287,7 +287,7 @@ def _default_sequences(
 def _column(c: rows.ColumnRow, default_sequences: tuple[RelationKey, ...]) -> Column:
     return Column(
         c.name, c.type, c.typmod, c.type_schema, c.not_null, c.has_default, c.identity, c.generated, c.collation,
-        c.attnum, c.inherited, c.type_kind, default_sequences,
+        c.attnum, c.inherited, c.type_kind, default_sequences=default_sequences,
     )  # fmt: skip
 
 
@@ -305,6 +305,7 @@ def _constraint(c: rows.ConstraintRow, keys: Mapping[int, RelationKey]) -> Const
         inherited=c.inherited,
         enforced=c.enforced,
         deferrable=c.deferrable,
+        deferred=c.deferred,
         on_delete=c.on_delete or "a",
         on_update=c.on_update or "a",
         match_full=c.match_full,
@@ -334,11 +335,12 @@ def _index(i: rows.IndexRow, keys: Mapping[int, RelationKey]) -> Index:
         default_operator_classes=i.default_operator_classes,
         parent=keys.get(i.parent_oid) if i.parent_oid is not None else None,
         tablespace=i.tablespace,
+        plain=i.plain,
     )
 
 
 def _trigger(t: rows.TriggerRow) -> Trigger:
-    return Trigger(t.name, t.enabled, t.function, t.constraint, False, t.columns)
+    return Trigger(t.name, t.enabled, t.function, t.constraint, False, t.columns, t.events)
 
 
 # -- the rest --------------------------------------------------------------------------------------------------------

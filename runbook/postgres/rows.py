@@ -9,7 +9,7 @@ with ``pid`` is the identity of a session. Each probe's SQL has exactly these fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from runbook.sql import quote_qualified
@@ -266,6 +266,7 @@ class ColumnRow:
     generated: str
     collation: str | None  # when it is not the type's own
     inherited: bool
+    customised: bool  # it has rights, a comment, storage, options or a statistics target of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +324,7 @@ class IndexRow(_Named):
     parent_oid: int | None  # the partitioned index it is attached to
     tablespace: str | None
     collation_dependent: bool  # a key column sorts by another collation than C or POSIX
+    plain: bool  # a B-tree over bare columns without a single option or comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +387,7 @@ class FunctionRow(_Named):
     strict: bool
     security_definer: bool
     inlined_volatility: str | None  # i s v of the one expression a simple SQL function is inlined to; None: not known
+    definition: str | None = field(default=None, repr=False)  # pg_get_functiondef, of users' SQL and PL/pgSQL
 
 
 @dataclass(frozen=True, slots=True)

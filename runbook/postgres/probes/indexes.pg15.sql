@@ -1,7 +1,7 @@
 -- params: limit
 -- E09, E13: indexes of user relations, from pg_index; pg_get_indexdef would wait for locks.
 WITH wanted AS MATERIALIZED (
-    SELECT i.*, c.relname, c.relpages, c.relispartition, c.relam, c.reltablespace, n.nspname
+    SELECT i.*, c.relname, c.relpages, c.relispartition, c.relam, c.reltablespace, c.reloptions, n.nspname
       FROM pg_catalog.pg_index i
       JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -11,7 +11,9 @@ WITH wanted AS MATERIALIZED (
 ), keys AS MATERIALIZED (
     SELECT w.indexrelid,
            array_agg(a.attname::text ORDER BY u.place) FILTER (WHERE u.place <= w.indnkeyatts) AS names,
-           array_agg(a.attname::text ORDER BY u.place) FILTER (WHERE u.place > w.indnkeyatts) AS included
+           array_agg(a.attname::text ORDER BY u.place) FILTER (WHERE u.place > w.indnkeyatts) AS included,
+           bool_and(a.attcollation = (w.indcollation::oid[])[u.place - 1 + array_lower(w.indcollation::oid[], 1)])
+               FILTER (WHERE u.place <= w.indnkeyatts) AS own_collations
       FROM wanted w
      CROSS JOIN LATERAL unnest(w.indkey::int2[]) WITH ORDINALITY AS u(attnum, place)
       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = w.indrelid AND a.attnum = u.attnum AND u.attnum <> 0
@@ -60,7 +62,14 @@ SELECT w.indexrelid::int8 AS oid,
        h.inhparent::int8 AS parent_oid,
        ts.spcname::text AS tablespace,
        -- 950 and 951 are the C and POSIX collations on every installation
-       NOT (w.indcollation::oid[] <@ '{0,950,951}'::oid[]) AS collation_dependent
+       NOT (w.indcollation::oid[] <@ '{0,950,951}'::oid[]) AS collation_dependent,
+       -- what CREATE INDEX over the bare column names would make again
+       am.amname = 'btree' AND w.indexprs IS NULL AND w.indpred IS NULL AND NOT w.indisclustered AND NOT w.indisreplident
+           AND w.reloptions IS NULL AND w.reltablespace = 0 AND 0 = ALL (w.indoption::int2[])
+           AND NOT (w.indclass::oid[] && (SELECT s.oids FROM special s))
+           AND coalesce(k.own_collations, true) AND NOT w.indnullsnotdistinct
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_description b
+                            WHERE b.objoid = w.indexrelid AND b.classoid = 'pg_catalog.pg_class'::regclass) AS plain
   FROM wanted w
   JOIN pg_catalog.pg_am am ON am.oid = w.relam
   LEFT JOIN keys k ON k.indexrelid = w.indexrelid
