@@ -478,6 +478,12 @@ CASES = (
     ),
     Case("the same, before anything ran", "missing-object", incident(schema={"not_there": [thing("table", "orders")]})),
     Case(
+        "a role that is not there",
+        None,
+        failed("42704", 'role "app_rw" does not exist', error={"object_kind": "role"}),
+        never=("missing-object",),
+    ),
+    Case(
         "a table in another schema",
         "search-path-difference",
         failed(
