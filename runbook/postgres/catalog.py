@@ -287,7 +287,7 @@ def _default_sequences(
 def _column(c: rows.ColumnRow, default_sequences: tuple[RelationKey, ...]) -> Column:
     return Column(
         c.name, c.type, c.typmod, c.type_schema, c.not_null, c.has_default, c.identity, c.generated, c.collation,
-        c.attnum, c.inherited, c.type_kind, default_sequences=default_sequences,
+        c.attnum, c.inherited, c.type_kind, default_sequences=default_sequences, customised=c.customised,
     )  # fmt: skip
 
 

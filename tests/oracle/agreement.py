@@ -20,7 +20,6 @@ FACETS = ("locks", "rewrites", "builds", "scans", "in_transaction", "error")
 MEASURED_ON = {12: 120022, 13: 130023, 14: 140023, 15: 150018, 16: 160014, 17: 170010, 18: 180004}
 
 _FROM_DATA = "the rows decide: keys that are all null look nothing up"
-_BODY = "opaque: the body of the function is not in the catalog"
 _NOT_FORETOLD = "a refusal that is not foretold yet"
 _NOT_IN_CATALOG = "the catalog does not say which policies and rules a table has"
 KNOWN: dict[str, tuple[frozenset[str], str]] = {
@@ -33,20 +32,6 @@ KNOWN: dict[str, tuple[frozenset[str], str]] = {
             "wide.table_inherits_two", "wide.table_temp_fk", "wide.type_checked", "wquery.merge",
         ),
         (frozenset({"error"}), _NOT_FORETOLD),
-    ),
-    **dict.fromkeys(
-        (
-            "wide.add_column_count_default", "wquery.sql_function", "wquery.plpgsql_function", "wquery.plpgsql_perform",
-            "wquery.call", "wquery.call_sql",
-        ),
-        (frozenset({"locks"}), _BODY),
-    ),
-    **dict.fromkeys(
-        (
-            "add_column.empty_table_volatile", "add_check.empty_table", "create_index.empty_table",
-            "add_fk.empty_referencing",
-        ),
-        (frozenset({"scans"}), "12 and 13 were not seen to count the scan of an empty table; it takes no time"),
     ),
     "wquery.do_foreach": (frozenset({"locks"}), "opaque: the SQL is built from a loop's variable"),
     "wexecute.update": (frozenset({"locks"}), "opaque: what was prepared is not followed"),

@@ -514,3 +514,52 @@ INSERT INTO doc (title) SELECT 'd' FROM generate_series(1, @{N});
 --@ : set_default ;; ALTER TABLE bill ALTER id SET DEFAULT 5
 --@ test
 @{sql};
+
+--@ fixture wcalls
+CREATE TABLE acct (id int PRIMARY KEY, total int DEFAULT 0, note text);
+CREATE TABLE entry (id int PRIMARY KEY, acct int, amount int);
+CREATE TABLE log (id serial, what text);
+CREATE TABLE rare (id int);
+INSERT INTO acct SELECT g, 0, 'n' FROM generate_series(1, @{N}) g;
+INSERT INTO entry SELECT g, g, 1 FROM generate_series(1, @{N}) g;
+INSERT INTO rare VALUES (1);
+CREATE FUNCTION add_up() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE d int := 1; -- a comment
+BEGIN UPDATE s.acct SET total = total + NEW.amount WHERE id = NEW.acct; NEW.amount := NEW.amount + d; RETURN NEW; END $$;
+CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql SET search_path = s AS
+$$ BEGIN INSERT INTO log (what) VALUES (TG_OP || TG_TABLE_NAME); RETURN NULL; END; $$;
+CREATE TRIGGER entry_add BEFORE INSERT ON entry FOR EACH ROW EXECUTE FUNCTION add_up();
+CREATE TRIGGER acct_note AFTER UPDATE OF total OR DELETE ON acct FOR EACH STATEMENT EXECUTE FUNCTION note_it();
+CREATE FUNCTION latest(n int) RETURNS int LANGUAGE plpgsql AS
+$$ DECLARE r record; x int; BEGIN x := (SELECT max(id) FROM s.entry); SELECT * INTO STRICT r FROM s.rare; RETURN x + n; END $$;
+CREATE FUNCTION outer_one() RETURNS int LANGUAGE sql AS 'SELECT s.latest(1) + 1';
+CREATE FUNCTION rows_of() RETURNS SETOF rare LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT * FROM s.rare; END $$;
+CREATE FUNCTION fixed_sql() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'UPDATE s.rare SET id = 2'; END $$;
+CREATE PROCEDURE twice_it(INOUT n int, t text DEFAULT 'a') LANGUAGE plpgsql AS
+$$ BEGIN PERFORM s.latest(n); CALL s.clear_rare(); n := n * 2; END $$;
+CREATE PROCEDURE clear_rare() LANGUAGE sql AS 'DELETE FROM s.rare; INSERT INTO s.rare VALUES (3)';
+CREATE FUNCTION again(n int) RETURNS int LANGUAGE plpgsql AS
+$$ BEGIN IF n < 1 THEN RETURN 0; END IF; INSERT INTO s.rare VALUES (n); RETURN s.again(n - 1); END $$;
+
+--@ case wcalls.@{n}
+--@ use wcalls
+--@ vary n,sql
+--@ : trigger_insert ;; INSERT INTO entry VALUES (100000, 1, 5)
+--@ : trigger_update ;; UPDATE acct SET total = 1 WHERE id = 1
+--@ : trigger_other_column ;; UPDATE acct SET note = 'x' WHERE id = 1
+--@ : trigger_delete ;; DELETE FROM acct WHERE id = 1
+--@ : trigger_none ;; UPDATE entry SET amount = 3 WHERE id = 1
+--@ : select ;; SELECT latest(1)
+--@ : select_outer ;; SELECT outer_one()
+--@ : select_from ;; SELECT * FROM rows_of()
+--@ : select_fixed ;; SELECT fixed_sql()
+--@ : call ;; CALL twice_it(1, 'b')
+--@ : call_sql ;; CALL clear_rare()
+--@ : recursive ;; SELECT again(2)
+--@ : update_value ;; UPDATE rare SET id = latest(2)
+--@ : do_assigns ;; DO $$ DECLARE x int; BEGIN x := (SELECT count(*) FROM rare); END $$
+--@ : do_performs ;; DO $$ BEGIN PERFORM latest(1); END $$
+--@ : made_here ;; DO $$ BEGIN CREATE FUNCTION s.fresh() RETURNS int LANGUAGE sql AS 'SELECT id FROM s.rare'; PERFORM s.fresh(); END $$
+--@ : trigger_made_here ;; DO $$ BEGIN CREATE TRIGGER z AFTER INSERT ON rare FOR EACH ROW EXECUTE FUNCTION note_it(); INSERT INTO rare VALUES (4); END $$
+--@ test
+@{sql};

@@ -57,6 +57,7 @@ from runbook.migration.edit import (
     with_type,
     without,
 )
+from runbook.migration.effects.bodies import definition_of
 from runbook.migration.effects.types import is_of, type_written
 from runbook.migration.model import Statement
 from runbook.migration.revise import replace
@@ -522,6 +523,7 @@ def _function(catalog: Catalog, node: Any) -> Catalog:
         volatility=_VOLATILITY.get(str(given.get("volatility", "volatile")), "v"),
         language=str(given.get("language", "sql")),
         kind="p" if node.is_procedure else "f",
+        definition=definition_of(node),
     )
     others = tuple(
         f for f in catalog.functions.get(name.name, ()) if (f.schema, f.arguments) != (schema, made.arguments)
@@ -529,12 +531,18 @@ def _function(catalog: Catalog, node: Any) -> Catalog:
     return with_functions(catalog, name.name, (*others, made))
 
 
+_EVENTS = {1 << 2: "INSERT", 1 << 3: "DELETE", 1 << 4: "UPDATE", 1 << 5: "TRUNCATE"}  # TRIGGER_TYPE_*, pg_trigger.h
+
+
 def _trigger(catalog: Catalog, node: Any) -> Catalog:
     relation = _found(catalog, node.relation)
     if relation is None:
         return catalog
     name = qualified(node.funcname)
-    made = Trigger(node.trigname, "O", str(name), constraint=node.isconstraint, columns=strings(node.columns))
+    events = tuple(event for bit, event in _EVENTS.items() if node.events & bit)
+    made = Trigger(
+        node.trigname, "O", str(name), constraint=node.isconstraint, columns=strings(node.columns), events=events
+    )
     members = lineage(catalog, relation) if relation.kind == "p" and node.row else [relation]
     changed = [replace(m, triggers=(*(t for t in m.triggers if t.name != made.name), made)) for m in members]
     return with_tables(catalog, *changed)

@@ -21,7 +21,7 @@ from runbook.migration.catalog import Column, Constraint, Relation
 from runbook.migration.conflicts import STRENGTH
 from runbook.migration.dropping import holders_of_column
 from runbook.migration.edit import index_family, lineage, owned_by_table
-from runbook.migration.effects import column_type, drops, foreign_keys, indexes, minors, partitions, sequences
+from runbook.migration.effects import column_type, drops, foreign_keys, indexes, minors, partitions, queries, sequences
 from runbook.migration.effects.implied import proves_not_null
 from runbook.migration.effects.lock_levels import (
     DEFAULT_LEVEL,
@@ -197,6 +197,9 @@ class _Alter:
             depend_on_sequences(scene, default)
             if self.has_rows() is not False:
                 self._sequences_called(default)
+                queries.unknown_calls(scene, default)
+        elif default is not None and self.relation.kind != "p":  # one value, computed now
+            queries.unknown_calls(scene, default)
         filled = has_value or serial or spec.constraint("identity") is not None or generated is not None
         if spec.not_null and not filled:
             self._not_null_without_value(spec.name)

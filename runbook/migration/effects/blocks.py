@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from runbook.migration.effects.scene import Failed, Scene
 # PL/pgSQL statements that build their SQL at run time. Source: plpgsql's PLpgSQL_stmt_type, as libpg_query prints them.
 _DYNAMIC = frozenset({"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"})
 _TRANSACTION = frozenset({"PLpgSQL_stmt_commit", "PLpgSQL_stmt_rollback"})
+_ASSIGNED = re.compile(r"^\s*[^\s:='(]+\s*:=")  # what a value is assigned to, before the expression
 _CONDITIONAL = frozenset(
     {"PLpgSQL_stmt_if", "PLpgSQL_stmt_case", "PLpgSQL_stmt_while", "PLpgSQL_stmt_fors", "PLpgSQL_stmt_fori",
      "PLpgSQL_stmt_foreach_a", "PLpgSQL_stmt_loop", "PLpgSQL_exception_block"}
@@ -22,9 +24,6 @@ _CONDITIONAL = frozenset(
 
 def do_block(scene: Scene, node: Any) -> None:
     """A DO block. Statements under a condition are counted as if they ran, and the confidence says so."""
-    from runbook.migration.apply import apply_node
-    from runbook.migration.effects.dispatch import find_in
-
     language, source = language_and_source(node)
     if language != "plpgsql":
         scene.opaque(f"a DO block in {language} is not analysed")
@@ -33,25 +32,35 @@ def do_block(scene: Scene, node: Any) -> None:
     if tree is None:
         scene.opaque("the PL/pgSQL of the block could not be parsed")
         return
+    run(scene, followed(tree), "the block")
+
+
+Step = tuple[Any, bool]
+"""A parsed statement (or why it cannot be one: a kind of PL/pgSQL statement), and whether it runs only under a condition."""
+
+
+def run(scene: Scene, steps: Iterable[Step], what: str, *, certain: bool = True) -> None:
+    """Add what the statements of a block or a body do, each on the catalog that the one before it left.
+
+    ``certain`` False: none of them is known to be reached.
+    """
+    from runbook.migration.apply import apply_node
+    from runbook.migration.effects.dispatch import find_in
+
     before = scene.catalog
-    for kind, sql, conditional in _followed(tree):
-        if kind in _DYNAMIC:
-            scene.opaque("the block builds SQL at run time (EXECUTE)")
-            continue
-        if kind in _TRANSACTION:
-            scene.forbid_transaction()
-            if conditional:
-                scene.doubt("parts of the block run only under a condition")
-            continue
-        inner = _parsed(kind, sql)
-        if inner is None:
+    for inner, conditional in steps:
+        if isinstance(inner, str) and inner in _DYNAMIC:
+            scene.opaque(f"{what} builds SQL at run time (EXECUTE)")
             continue
         if conditional:
-            scene.doubt("parts of the block run only under a condition")
+            scene.doubt(f"parts of {what} run only under a condition")
+        if isinstance(inner, str):
+            scene.forbid_transaction()
+            continue
         try:
             find_in(scene, inner)
         except Failed as failed:
-            if not conditional:
+            if certain and not conditional:
                 raise
             scene.fails = scene.fails or replace(failed.fails, certain=False)
         scene.catalog = apply_node(scene.catalog, inner)
@@ -62,20 +71,15 @@ def static_statements(node: Any) -> Iterator[tuple[Any, bool]]:
     """The static statements of a DO block in order, each with whether it stands under a condition."""
     language, source = language_and_source(node)
     tree = _parse(source) if language == "plpgsql" else None
-    for kind, sql, conditional in _followed(tree) if tree is not None else ():
-        inner = _parsed(kind, sql) if kind not in _DYNAMIC | _TRANSACTION else None
-        if inner is not None:
+    for inner, conditional in followed(tree) if tree is not None else ():
+        if not isinstance(inner, str):
             yield inner, conditional
 
 
 def inner_statements(node: Any) -> Iterator[Any]:
     """Every static statement of a DO block, under a condition or not."""
-    language, source = language_and_source(node)
-    tree = _parse(source) if language == "plpgsql" else None
-    for kind, sql, _ in _followed(tree) if tree is not None else ():
-        inner = _parsed(kind, sql) if kind not in _DYNAMIC | _TRANSACTION else None
-        if inner is not None:
-            yield inner
+    for inner, _ in static_statements(node):
+        yield inner
 
 
 def language_and_source(node: Any) -> tuple[str, str]:
@@ -93,8 +97,10 @@ def language_and_source(node: Any) -> tuple[str, str]:
 def _parsed(kind: str, sql: str) -> Any:
     from runbook.migration.statement import SyntaxProblem, parse_one
 
+    if kind == "expression":
+        sql = f"SELECT {_ASSIGNED.sub('', sql)}"
     try:
-        return parse_one(sql if kind != "expression" else f"SELECT {sql}") if sql else None
+        return parse_one(sql) if sql else None
     except SyntaxProblem:
         return None
 
@@ -112,22 +118,20 @@ def _parse(source: str) -> Any:
     return json.loads(found) if isinstance(found, str) else found
 
 
-def _followed(tree: Any) -> Iterator[tuple[str, str, bool]]:
-    """``_statements``, with what EXECUTE runs in its place where constants alone make it."""
-    from runbook.migration.statement import SyntaxProblem, parse_one
-
+def followed(tree: Any) -> Iterator[Step]:
+    """The statements of a block in order; what EXECUTE runs is in its place where constants alone make it."""
     variables = constant_variables(tree)
     for kind, sql, conditional in _statements(tree):
-        built = constant_text(sql, variables) if kind in _DYNAMIC and sql else None
-        if built is not None:
-            try:
-                parse_one(built)
-            except SyntaxProblem:
-                built = None
-        if built is not None:
-            yield "executed", built, conditional
+        if kind in _TRANSACTION:
+            yield kind, conditional
+        elif kind in _DYNAMIC:
+            built = constant_text(sql, variables) if sql else None
+            inner = _parsed("executed", built) if built is not None else None
+            yield inner if inner is not None else kind, conditional
         else:
-            yield kind, sql, conditional
+            inner = _parsed(kind, sql)
+            if inner is not None:
+                yield inner, conditional
 
 
 def _statements(tree: Any, conditional: bool = False) -> Iterator[tuple[str, str, bool]]:

@@ -16,7 +16,7 @@ from runbook.migration.ast import (
 )
 from runbook.migration.catalog import Relation
 from runbook.migration.edit import lineage
-from runbook.migration.effects import foreign_keys, minors, partitions, queries, sequences
+from runbook.migration.effects import bodies, foreign_keys, minors, partitions, queries, sequences
 from runbook.migration.effects.scene import AS, AX, SRX, SUX, Failed, Scene
 
 REPLACES_TRIGGER = 14
@@ -184,32 +184,11 @@ def sequence(scene: Scene, node: Any) -> None:
 def function(scene: Scene, node: Any) -> None:
     """CREATE FUNCTION: the tables in the body of an SQL function are opened when it is checked."""
     language = options(node.options).get("language", "")
-    bodies: list[Any] = []
-    if node.HasField("sql_body"):
-        inner = unwrap(node.sql_body)
-        bodies = (
-            [unwrap(s) for group in inner.items for s in unwrap(group).items] if is_node(inner, "List") else [inner]
-        )
-    elif str(language).lower() == "sql" and scene.catalog.settings.get("check_function_bodies", "on") == "on":
-        bodies = _parsed(_source(node))
-    for body in bodies:
+    checked = str(language).lower() == "sql" and scene.catalog.settings.get("check_function_bodies", "on") == "on"
+    statements = bodies.sql_statements(node) if checked or node.HasField("sql_body") else []
+    for body in statements:
         if is_node(body, "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
             queries.query(scene, body, planned=False, executed=False)
-
-
-def _source(node: Any) -> str:
-    for item in node.options:
-        element = unwrap(item)
-        if element.defname == "as":
-            inner = unwrap(element.arg)
-            return str(unwrap(inner.items[0]).sval) if is_node(inner, "List") and inner.items else ""
-    return ""
-
-
-def _parsed(source: str) -> list[Any]:
-    from runbook.migration.statement import split
-
-    return [s.node for s in split(source, psql=False)[0] if s.node is not None]
 
 
 def statistics(scene: Scene, node: Any) -> None:

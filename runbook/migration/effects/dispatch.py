@@ -8,7 +8,7 @@ from typing import Any
 
 from runbook.migration.ast import enum_name, is_node, node_name, options, unwrap
 from runbook.migration.catalog import Catalog, Schema
-from runbook.migration.effects import alter_table, blocks, create, drops, indexes, maintenance, objects, queries
+from runbook.migration.effects import alter_table, blocks, bodies, create, drops, indexes, maintenance, objects, queries
 from runbook.migration.effects.result import Effects
 from runbook.migration.effects.scene import Failed, Scene
 from runbook.migration.model import Statement
@@ -116,10 +116,6 @@ def _create_schema(scene: Scene, node: Any) -> None:
         find_in(scene, unwrap(element))
 
 
-def _call(scene: Scene, node: Any) -> None:
-    scene.opaque("what the procedure does is not in the statement")
-
-
 def _cursor(scene: Scene, node: Any) -> None:
     queries.query(scene, unwrap(node.query), executed=False)
 
@@ -187,7 +183,7 @@ _FINDERS: dict[str, Finder] = {
     "AlterPublicationStmt": objects.publication,
     "CreateSubscriptionStmt": objects.subscription,
     "DoStmt": blocks.do_block,
-    "CallStmt": _call,
+    "CallStmt": bodies.call,
     "ExecuteStmt": _prepared,
     "PrepareStmt": _prepare,
     "DeclareCursorStmt": _cursor,

@@ -22,7 +22,7 @@ from runbook.migration.ast import (
 )
 from runbook.migration.catalog import Constraint, Relation
 from runbook.migration.edit import lineage
-from runbook.migration.effects import sequences
+from runbook.migration.effects import bodies, sequences
 from runbook.migration.effects.foreign_keys import PLANS_PARTITIONED_INDEXES
 from runbook.migration.effects.scene import AS, RS, RX, SYSTEM_SCHEMAS, Failed, Scene
 from runbook.migration.effects.volatility import is_built_in
@@ -157,10 +157,6 @@ def _write(scene: Scene, node: Any) -> None:
     kind = node_name(node)
     alone = not node.relation.inh or (kind == "InsertStmt" and relation.kind != "p")
     members = [relation] if alone else list(lineage(scene.catalog, relation))
-    for member in members:
-        for trigger in member.triggers:
-            if trigger.enabled in ("O", "A") and not trigger.internal:
-                scene.doubt(f"trigger {trigger.name} on {member.qualified} may lock and write more")
     if relation.kind == "v" and not relation.triggers and len(scene.catalog.reads.get(relation.key, ())) > 1:
         raise Failed("55000", f"view {relation.qualified} is not automatically updatable: it reads several tables")
     if relation.kind == "p" and kind == "InsertStmt":
@@ -180,6 +176,7 @@ def _write(scene: Scene, node: Any) -> None:
             scene.scan(relation)
         scene.write(relation, SMALL_SHARE if kind == "InsertStmt" and _is_values(node) else 1.0)
     written = _columns_written(relation, node)
+    bodies.fire(scene, members, bodies.events_of(node), _columns_set(node))
     for member in members:
         if kind != "DeleteStmt":
             for constraint in member.constraints:
@@ -192,6 +189,13 @@ def _write(scene: Scene, node: Any) -> None:
 def _is_values(node: Any) -> bool:
     select = unwrap(node.select_stmt) if node.HasField("select_stmt") else None
     return select is not None and len(select.values_lists) > 0
+
+
+def _columns_set(node: Any) -> frozenset[str]:
+    """The columns that an UPDATE, or the one in ON CONFLICT, names: for triggers that are for some columns only."""
+    conflict = is_node(node, "InsertStmt") and node.HasField("on_conflict_clause")
+    targets = node.on_conflict_clause.target_list if conflict else getattr(node, "target_list", ())
+    return frozenset(unwrap(t).name for t in targets)
 
 
 def _columns_written(relation: Relation, node: Any) -> set[str]:
@@ -257,13 +261,15 @@ def unknown_calls(scene: Scene, node: Any) -> None:
     for call in functions_used(node):
         if is_built_in(call.name):
             continue
+        called = bodies.overload(scene, call.name, call.arguments)
+        if called is not None and called.extension is None and bodies.follow(scene, called):
+            continue
         overloads = [f for f in scene.catalog.functions.get(call.name.name, ()) if call.name.schema in (None, f.schema)]
         if overloads and all(f.extension is not None or f.volatility != "v" or f.kind == "a" for f in overloads):
             continue
         if overloads and all(f.inlined_volatility is not None for f in overloads):
             continue
         scene.opaque(f"it calls {call.name}(), and what that function does is not in the statement")
-        return
 
 
 def condition_reads(scene: Scene, expression: Any) -> None:
@@ -289,6 +295,7 @@ def copy(scene: Scene, node: Any) -> None:
         return
     scene.lock(relation, RX)
     scene.write(relation, 1.0)
+    bodies.fire(scene, [relation], frozenset({"INSERT"}), frozenset())
     written = set(strings(node.attlist)) or {c.name for c in relation.columns}
     for sequence in sequences.drawn_from(scene.catalog, relation, written):
         scene.lock(sequence, RX)

@@ -37,6 +37,8 @@ class Scene:
         self.confidence: Confidence = "exact"
         self.opaque_because: str | None = None
         self.after: Catalog | None = None
+        self.following: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+        """The functions whose bodies are being followed, outermost first."""
         self._modes: dict[RelationKey, str] = {}
         self._new: set[RelationKey] = set()
         self._own: set[RelationKey] = set()
