@@ -44,6 +44,13 @@ CAUSES = (
     "authentication-failed",
     "server-not-accepting-connections",
     "ssl-mismatch",
+    "dependent-object",
+    "value-too-long",
+    "numeric-out-of-range",
+    "invalid-data-for-type",
+    "default-partition-conflict",
+    "no-partition-for-row",
+    "object-name-differs",
 )
 
 # Names that break whoever quotes by hand.
@@ -89,6 +96,18 @@ ERROR = {
     "extension": "citext",
 }
 
+NOT_THERE = {
+    "kind": "column",
+    "name": '"E MAIL"',
+    "relation": Q_TABLE,
+    "on_local": True,
+    "elsewhere": [],
+    "similar": [Q_COLUMN],
+    "sql": UNIQUE_SQL,
+    "file": "1.sql",
+    "line": 1,
+}
+
 
 def facts(database: Database, *, statement: dict[str, Any] | None = None, **groups: Any) -> FactBook:
     """The incident on ``database``, all names hostile."""
@@ -100,6 +119,7 @@ def facts(database: Database, *, statement: dict[str, Any] | None = None, **grou
     } | groups.pop("production", {})
     history = {"found": True, "dirty": True, "dirty_version": "42", "tool": "golang-migrate", "table": HISTORY}
     groups.setdefault("history", history)
+    groups["schema"] = {"not_there": [NOT_THERE]} | groups.get("schema", {})
     error = ERROR | groups.pop("error", {})
     return incident(error=error, failing=STATEMENT | (statement or {}), production=side, **groups)
 
@@ -476,3 +496,85 @@ def test_a_read_only_default_is_taken_back_where_it_was_set(items: Database) -> 
     items.execute("CREATE TABLE t2 (id int)")
     _, left = blocks("read-only-default", book, "verify")
     assert run(items, left.sql) == []
+
+
+# -- what depends, and what is spelled otherwise ----------------------------------------------------------------------
+
+
+DEPENDANTS = f"""
+    CREATE VIEW "My Schema"."It's first" WITH (security_barrier=true) AS SELECT {Q_COLUMN}, total FROM {Q_TABLE};
+    CREATE MATERIALIZED VIEW "My Schema"."Second" AS SELECT {Q_COLUMN}, count(*) AS n FROM "My Schema"."It's first" GROUP BY 1;
+    CREATE UNIQUE INDEX "Second's key" ON "My Schema"."Second" ({Q_COLUMN});
+    CREATE VIEW public."Third" AS SELECT s.n, f.total FROM "My Schema"."Second" s JOIN "My Schema"."It's first" f USING ({Q_COLUMN});
+    COMMENT ON VIEW "My Schema"."It's first" IS 'the owner''s "own"';
+    GRANT SELECT ON "My Schema"."It's first" TO PUBLIC;
+    GRANT SELECT, INSERT ON public."Third" TO {BARE} WITH GRANT OPTION;
+"""
+
+
+@pytest.mark.parametrize("major", [min(majors()), max(majors())])
+def test_the_views_that_depend_are_dropped_and_made_again_around_the_change_by_what_was_saved(major: int) -> None:
+    database = create_database(major)
+    try:
+        database.execute(SETUP + DEPENDANTS)
+        change = f"ALTER TABLE {Q_TABLE} ALTER COLUMN {Q_COLUMN} TYPE varchar(40)"
+        cause, book = "dependent-object", facts(database, error={"sqlstate": "0A000"}, statement={"sql": change})
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            database.execute(change)
+        direct, save = blocks(cause, book, "fix", changes=False)
+        assert {(r[0], r[3]) for r in run(database, direct.sql)} == {
+            ('"My Schema"."It\'s first"', COLUMN),
+            ('"My Schema"."It\'s first"', "total"),
+        }
+        [verify] = blocks(cause, book, "verify")
+        before = run(database, verify.sql)
+        assert len(before) == 3
+        body = [r[0] for r in run(database, _only_query(save.sql))]
+        place = next(i for i, sql in enumerate(body) if sql.startswith("--"))
+        with database.connect() as connection, connection.transaction():
+            for sql in (*body[:place], change, *body[place + 1 :]):
+                connection.execute(sql.encode())
+        assert [(r[0], r[1], _privileges(r[2])) for r in run(database, verify.sql)] == [
+            (r[0], r[1], _privileges(r[2])) for r in before
+        ]
+        first = "to_regclass('\"My Schema\".\"It''s first\"')"
+        kept = database.execute(
+            f"SELECT obj_description(oid, 'pg_class'), reloptions FROM pg_class WHERE oid = {first}"
+        )
+        assert kept == [('the owner\'s "own"', ["security_barrier=true"])]
+        assert database.execute("SELECT to_regclass('\"My Schema\".\"Second''s key\"') IS NOT NULL") == [(True,)]
+    finally:
+        drop_database(database)
+
+
+def _only_query(sql: str) -> str:
+    """The query of a block that wraps it in a transaction: ``run`` gives the rows of the last one anyway."""
+    return next(s.sql for s in split(sql)[0] if s.sql.startswith(("SELECT", "WITH")))
+
+
+def _privileges(acl: str | None) -> set[str]:
+    return set((acl or "").strip("{}").split(","))
+
+
+def test_another_spelling_of_a_column_is_found_and_renamed(items: Database) -> None:
+    cause, book = "object-name-differs", facts(items, error={"sqlstate": "42703"})
+    [search] = blocks(cause, book, "fix", changes=False)
+    assert [r[1] for r in run(items, search.sql)] == [Q_COLUMN]
+    [rename] = changes(cause, book)
+    run(items, rename)
+    [verify] = blocks(cause, book, "verify")
+    assert '"E MAIL"' in [r[1] for r in run(items, verify.sql)]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [('"user"', '"User"'), ('"Élan\'s ""X"""', '"élan\'s ""x"""')])
+def test_another_spelling_of_a_table_is_found_and_renamed(items: Database, ours: str, theirs: str) -> None:
+    items.execute(f"CREATE TABLE {theirs} (id int)")
+    row = NOT_THERE | {"kind": "table", "name": ours, "relation": "", "similar": [theirs]}
+    cause, book = "object-name-differs", facts(items, error={"sqlstate": "42P01"}, schema={"not_there": [row]})
+    [search] = blocks(cause, book, "fix", changes=False)
+    assert [r[1] for r in run(items, search.sql)] == [theirs]
+    [rename] = changes(cause, book)
+    run(items, rename)
+    [verify] = blocks(cause, book, "verify")
+    assert [r[1] for r in run(items, verify.sql)] == ["id"]
+    items.execute(f"SELECT id FROM {ours}")
