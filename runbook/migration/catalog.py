@@ -225,6 +225,7 @@ class TypeObject:
     has_default: bool = False
     owner: str = ""
     extension: str | None = None
+    created_here: bool = False  # by an earlier statement of the migration that is followed
 
 
 @dataclass(frozen=True, slots=True)

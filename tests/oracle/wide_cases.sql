@@ -563,3 +563,22 @@ $$ BEGIN IF n < 1 THEN RETURN 0; END IF; INSERT INTO s.rare VALUES (n); RETURN s
 --@ : trigger_made_here ;; DO $$ BEGIN CREATE TRIGGER z AFTER INSERT ON rare FOR EACH ROW EXECUTE FUNCTION note_it(); INSERT INTO rare VALUES (4); END $$
 --@ test
 @{sql};
+
+--@ fixture wmore
+CREATE TABLE party (id int PRIMARY KEY);
+CREATE TABLE invoice (id int, party int REFERENCES party);
+CREATE TABLE invoice_old () INHERITS (invoice);
+INSERT INTO party SELECT g FROM generate_series(1, @{N}) g;
+INSERT INTO invoice SELECT g, g FROM generate_series(1, @{N}) g;
+INSERT INTO invoice_old SELECT g, g FROM generate_series(1, @{N}) g;
+
+--@ case wmore.@{n}
+--@ use wmore
+--@ vary n,sql
+--@ : type_under_inherited_fk ;; ALTER TABLE party ALTER id TYPE bigint
+--@ : type_of_inherited_fk ;; ALTER TABLE invoice ALTER party TYPE bigint
+--@ : values_lengths ;; INSERT INTO invoice VALUES (1), (2, 3)
+--@ : values_lengths_from ;; SELECT * FROM (VALUES (1, 2), (3)) v
+--@ : of_type_made_here ;; DO $$ BEGIN CREATE TYPE s.fresh_t AS (a int); CREATE TABLE s.z OF s.fresh_t; END $$
+--@ test
+@{sql};

@@ -18,6 +18,7 @@ from runbook.migration.catalog import READERS, Catalog, Column, Index, Relation
 from runbook.migration.dropping import drop_relations
 from runbook.migration.edit import lineage, name_taken, owned_by_table, with_relation, with_tables, without
 from runbook.migration.effects.names import index_name
+from runbook.migration.effects.scene import has_toast
 from runbook.migration.effects.sequences import default_calls
 from runbook.migration.effects.types import type_written
 from runbook.migration.revise import replace
@@ -88,6 +89,7 @@ def drop_column(catalog: Catalog, relation: Relation, name: str, recurse: bool) 
             replace(
                 member,
                 columns=tuple(c for c in member.columns if c.name != name),
+                has_toast=has_toast(member) or member.has_toast,  # it stays when nothing needs it any more
                 indexes=tuple(i for i in member.indexes if not uses_column(i, name)),
                 constraints=tuple(c for c in member.constraints if name not in c.columns),
                 dependants=tuple(d for d in member.dependants if d.column != name),
@@ -344,7 +346,9 @@ def _unlink(catalog: Catalog, parent: Relation, child: Relation) -> Catalog:
     )
     parents = tuple(k for k in child.parents if k != parent.key)
     indexes = tuple(replace(i, parent=None) for i in child.indexes)
-    return with_tables(catalog, parent, replace(child, parents=parents, is_partition=False, indexes=indexes))
+    columns = tuple(replace(c, identity="") for c in child.columns) if child.is_partition else child.columns
+    alone = replace(child, parents=parents, is_partition=False, indexes=indexes, columns=columns)
+    return with_tables(catalog, parent, alone)
 
 
 def _inherit(catalog: Catalog, relation: Relation, command: AlterCommand, recurse: bool) -> Catalog:

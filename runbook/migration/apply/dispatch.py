@@ -494,7 +494,7 @@ def _alter_domain(catalog: Catalog, node: Any) -> Catalog:
 def _composite(catalog: Catalog, node: Any) -> Catalog:
     name = relation_name(node.typevar)
     schema = _schema_for(catalog, name.schema)
-    return _type(catalog, schema, TypeObject(schema, name.name, "c", owner=catalog.role))
+    return _type(catalog, schema, TypeObject(schema, name.name, "c", owner=catalog.role, created_here=True))
 
 
 def _range(catalog: Catalog, node: Any) -> Catalog:

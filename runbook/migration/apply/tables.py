@@ -161,6 +161,7 @@ def _add_keyed(
             primary=spec.kind == "p",
             included=spec.including,
             exclusion=spec.kind == "x",
+            has_predicate=spec.kind == "x" and spec.node is not None and spec.node.HasField("where_clause"),
             method=spec.method or "btree",
             expression_columns=(),
             schema=relation.schema,

@@ -107,7 +107,7 @@ def _foreign_keys(scene: Scene, member: Relation, name: str, *, same: bool) -> N
         target = scene.catalog.relations.get(constraint.references)
         if target is None or target.key == member.key:
             continue
-        for other in lineage(scene.catalog, target):
+        for other in _with_partitions(scene, target):
             scene.lock(other, AX)
         foreign_keys.lock_target(scene, target, constraint.referenced_columns)
         if not same and constraint.validated:
@@ -116,7 +116,12 @@ def _foreign_keys(scene: Scene, member: Relation, name: str, *, same: bool) -> N
         other_table = scene.catalog.relations.get(key)
         if other_table is None or name not in constraint.referenced_columns or key == member.key:
             continue
-        for other in lineage(scene.catalog, other_table):
+        for other in _with_partitions(scene, other_table):
             scene.lock(other, AX)
         if not same and constraint.validated:
             foreign_keys.verify(scene, other_table, member)
+
+
+def _with_partitions(scene: Scene, table: Relation) -> list[Relation]:
+    """Foreign keys go on to partitions, not to what merely inherits."""
+    return list(lineage(scene.catalog, table)) if table.kind == "p" else [table]

@@ -54,7 +54,13 @@ def table(scene: Scene, node: Any) -> None:
             scene.lock(relation, SUX)
     if node.HasField("of_typename"):
         typed = qualified(node.of_typename.names)
-        scene.lock_key((scene.target(typed.schema), typed.name), AS)
+        for schema in [typed.schema] if typed.schema is not None else scene.catalog.search_path:
+            of = scene.catalog.types.get((schema, typed.name))
+            if of is not None:
+                scene.lock_key((schema, typed.name), AS, created=of.created_here)
+                break
+        else:
+            scene.lock_key((scene.target(typed.schema), typed.name), AS)
     specs: list[ConstraintSpec] = []
     for element in [unwrap(e) for e in [*node.table_elts, *node.constraints]]:
         if is_node(element, "ColumnDef"):

@@ -35,6 +35,7 @@ _SETS_OF_ROWS = frozenset({"UpdateStmt", "DeleteStmt"})
 
 def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = True) -> None:
     """All that a query locks. ``planned`` False: only parsed (a view's definition). ``executed`` False: EXPLAIN."""
+    _values_of_one_length(node)
     locked_rows = _row_locks(node)
     for use in relations_used(node):
         if use.use not in _MODES:
@@ -58,6 +59,13 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
     for sequence in sequences.called(scene.catalog, node):
         scene.lock(sequence, RX)
     unknown_calls(scene, node)
+
+
+def _values_of_one_length(node: Any) -> None:
+    """Raises Failed (42601) where the rows of a VALUES list differ in length."""
+    for select in walk(node):
+        if is_node(select, "SelectStmt") and len({len(unwrap(row).items) for row in select.values_lists}) > 1:
+            raise Failed("42601", "VALUES lists must all be the same length")
 
 
 def _find(scene: Scene, name: Name) -> Relation | None:
