@@ -14,9 +14,10 @@ _BY_COMMAND = {
     "and swap the names.",
     "AT_SetExpression": "Every row is computed anew under the lock: add a second column with the new expression kept "
     "by a trigger, fill it in batches, and let code move to it.",
-    "AT_AlterColumnType": "An index, key, default, generated expression, view or partition depends on the column, or the "
-    "table has no key to walk along: add a column of the new type with its own index built CONCURRENTLY, keep it in step "
-    "by a trigger, fill it in batches, and swap the names.",
+    "AT_AlterColumnType": "A view, policy, generated column, partition or child depends on the column, an index of it has "
+    "an expression, WHERE, order or options, it has rights or a comment of its own, or the table has no key to walk along: "
+    "add a column of the new type with all that hangs on the old one, keep it in step by a trigger, fill it in batches, "
+    "and swap the names.",
     "AT_AttachPartition": "Add a valid CHECK that implies the partition's bound first (NOT VALID, then VALIDATE), and one "
     "on the default partition that excludes it: then neither is read under the lock.",
 }

@@ -21,19 +21,14 @@ from runbook.migration.ast import (
     enum_name,
     is_node,
     is_null,
-    strings,
-    unwrap,
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.model import Statement
+from runbook.migration.safe_batches import batches_of, loop, primary_key
+from runbook.migration.safe_columns import type_change
+from runbook.migration.safe_parts import ALONE, LATER, NOT_NULL_NOT_VALID, not_null, sql_of, type_sql
 from runbook.migration.safe_renames import rename
 from runbook.sql import quote_ident, quote_literal, quote_qualified
-
-LATER = "-- in a later transaction: it reads the table, and lets others write\n"
-ALONE = f"{runner_files.ALONE}\n"
-BATCH_ROWS = 5_000
-PAUSE_S = 0.05
-NOT_NULL_NOT_VALID = 18  # from this major a NOT NULL can itself be NOT VALID
 
 _INDEX_HAZARDS = frozenset({"create-index-blocks-writes"})
 _TABLE_HAZARDS = frozenset(
@@ -61,24 +56,10 @@ def _safe_form(statement: Statement, catalog: Catalog, hazard: str) -> tuple[str
     if hazard in _INDEX_HAZARDS:
         return _index(node, catalog)
     if hazard == "unbatched-backfill":
-        return _batches_of(node, catalog)
+        return batches_of(node, catalog)
     if hazard in _TABLE_HAZARDS and is_node(node, "AlterTableStmt"):
         return _alter_table(node, catalog)
     return None
-
-
-def sql_of(node: Any) -> str:
-    """A statement's node as SQL, with a semicolon."""
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT 1")
-    holder = tree.stmts[0].stmt
-    holder.Clear()
-    name = node.DESCRIPTOR.name
-    field = next(f.name for f in holder.DESCRIPTOR.fields if f.message_type.name == name)
-    getattr(holder, field).CopyFrom(node)
-    return str(deparse(tree)).strip() + ";"
 
 
 def _with_lock_timeout(statement: Statement) -> tuple[str, ...]:
@@ -203,11 +184,11 @@ def _command(command: AlterCommand, relation: Relation, catalog: Catalog) -> lis
             spec = constraint_spec(command.definition)
             return _constraint(spec, command, relation, catalog) if spec is not None else None
         case "AT_SetNotNull":
-            return _not_null(table, command.name, relation, catalog)
+            return not_null(table, command.name, relation, catalog)
         case "AT_AddColumn":
             return _column(column_spec(command.definition), command, relation, catalog)
         case "AT_AlterColumnType":
-            return _type_change(command, relation, catalog)
+            return type_change(command, relation, catalog)
     return None
 
 
@@ -242,7 +223,7 @@ def _constraint(spec: ConstraintSpec, command: AlterCommand, relation: Relation,
             for column in spec.columns:
                 known = relation.column(column)
                 if known is None or not known.not_null:
-                    steps.extend(_not_null(table, column, relation, catalog))
+                    steps.extend(not_null(table, column, relation, catalog))
         deferrable = " DEFERRABLE" if spec.deferrable else ""
         steps.append(f"ALTER TABLE {table} ADD CONSTRAINT {name} {word} USING INDEX {index}{deferrable};")
         return steps
@@ -273,23 +254,6 @@ def _definition(spec: ConstraintSpec) -> str:
     return " ".join(parts)
 
 
-def _not_null(table: str, column: str, relation: Relation, catalog: Catalog) -> list[str]:
-    """SET NOT NULL whose scan blocks nobody: through a CHECK, or from 18 on through NOT NULL ... NOT VALID."""
-    plain = quote_ident(column)
-    name = quote_ident(f"{relation.name[:40]}_{column[:12]}_not_null")
-    if catalog.major >= NOT_NULL_NOT_VALID:
-        return [
-            f"ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {plain} NOT VALID;",
-            f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
-        ]
-    return [
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({plain} IS NOT NULL) NOT VALID;",
-        f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
-        f"ALTER TABLE {table} ALTER COLUMN {plain} SET NOT NULL;",
-        f"ALTER TABLE {table} DROP CONSTRAINT {name};",
-    ]
-
-
 def _column(spec: ColumnSpec, command: AlterCommand, relation: Relation, catalog: Catalog) -> list[str] | None:
     """ADD COLUMN with a volatile default:
 
@@ -312,12 +276,12 @@ def _column(spec: ColumnSpec, command: AlterCommand, relation: Relation, catalog
     table, column = relation.qualified, quote_ident(spec.name)
     default = expression_text(spec.default)
     steps = [
-        f"ALTER TABLE {table} ADD COLUMN {column} {_type_sql(command.definition.type_name)};",
+        f"ALTER TABLE {table} ADD COLUMN {column} {type_sql(command.definition.type_name)};",
         f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default};",
-        _loop(relation, keys, f"UPDATE {table} SET {column} = {default}", f"{table}.{column} IS NULL", table),
+        loop(relation, keys, f"UPDATE {table} SET {column} = {default}", f"{table}.{column} IS NULL", table),
     ]
     if spec.not_null:
-        steps.extend(_not_null(table, spec.name, relation, catalog))
+        steps.extend(not_null(table, spec.name, relation, catalog))
     return steps
 
 
@@ -342,173 +306,6 @@ def _serial(spec: ColumnSpec, relation: Relation, catalog: Catalog) -> list[str]
         f"ALTER TABLE {table} ADD COLUMN {column} {kind};",
         f"CREATE SEQUENCE {sequence} AS {kind} OWNED BY {table}.{column};",
         f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default};",
-        _loop(relation, keys, f"UPDATE {table} SET {column} = {default}", f"{table}.{column} IS NULL", table),
-        *_not_null(table, spec.name, relation, catalog),
+        loop(relation, keys, f"UPDATE {table} SET {column} = {default}", f"{table}.{column} IS NULL", table),
+        *not_null(table, spec.name, relation, catalog),
     ]
-
-
-def _type_sql(type_name: Any) -> str:
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT NULL::int")
-    cast = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast
-    cast.type_name.CopyFrom(type_name)
-    return str(deparse(tree)).split("::", 1)[1].strip()
-
-
-def _type_change(command: AlterCommand, relation: Relation, catalog: Catalog) -> list[str] | None:
-    """Another column of the new type is kept in step, filled in batches, and takes the old one's name."""
-    name = command.name
-    known = relation.column(name)
-    keys = primary_key(relation)
-    if known is None or not keys or name in keys or known.has_default or known.identity or known.generated:
-        return None
-    if any(name in i.columns or name in i.included or name in (i.expression_columns or ()) for i in relation.indexes):
-        return None
-    if any(name in c.columns and c.kind != "n" for c in relation.constraints):
-        return None
-    if any(d.column == name for d in relation.dependants):
-        return None
-    kind = _type_sql(command.definition.type_name)
-    using = command.definition.raw_default if command.definition.HasField("raw_default") else None
-    if using is not None and any(is_node(n, "SubLink") for n in [unwrap(using)]):
-        return None
-    table, old = relation.qualified, quote_ident(name)
-    new, kept = quote_ident(f"{name[:55]}_new"), quote_ident(f"{name[:55]}_old")
-    value = f"({expression_text(unwrap(using))})::{kind}" if using is not None else f"{old}::{kind}"
-    for_new_row = _of_row(unwrap(using), name, kind) if using is not None else f"NEW.{old}::{kind}"
-    if for_new_row is None:
-        return None
-    function = quote_qualified(relation.schema, f"{relation.name[:30]}_{name[:20]}_in_step")
-    trigger = quote_ident(f"{relation.name[:30]}_{name[:20]}_in_step")
-    body = f"BEGIN NEW.{new} := {for_new_row}; RETURN NEW; END"
-    steps = [
-        f"ALTER TABLE {table} ADD COLUMN {new} {kind};",
-        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {quote_literal(body)};",
-        f"CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}();",
-        _loop(relation, keys, f"UPDATE {table} SET {new} = {value}", f"{new} IS NULL AND {old} IS NOT NULL", table),
-    ]
-    if known.not_null:
-        steps.extend(_not_null(table, f"{name[:55]}_new", relation, catalog))
-    steps.append(
-        f"-- in one transaction\nBEGIN;\nDROP TRIGGER {trigger} ON {table};\n"
-        f"ALTER TABLE {table} RENAME COLUMN {old} TO {kept};\n"
-        f"ALTER TABLE {table} RENAME COLUMN {new} TO {old};\nCOMMIT;"
-    )
-    steps.append(f"DROP FUNCTION {function}();")
-    steps.append(f"-- when no running code needs it\nALTER TABLE {table} DROP COLUMN {kept};")
-    return steps
-
-
-def _of_row(using: Any, name: str, kind: str) -> str | None:
-    """USING with its columns taken from NEW."""
-    from runbook.migration.ast import walk
-
-    copied = type(using)()
-    copied.CopyFrom(using)
-    for node in walk(copied):
-        if is_node(node, "ColumnRef"):
-            parts = strings(node.fields)
-            if not parts:
-                return None
-            del node.fields[:]
-            for part in ("new", parts[-1]):
-                node.fields.add().string.sval = part
-    return f"({expression_text(copied)})::{kind}"
-
-
-# -- batches ----------------------------------------------------------------------------------------------------------
-
-
-def primary_key(relation: Relation) -> tuple[str, ...]:
-    """The columns of the primary key, else of a unique index over columns that are NOT NULL;
-
-    empty where there is none.
-    """
-    for index in sorted(relation.indexes, key=lambda i: not i.primary):
-        columns = tuple(c for c in index.columns if c is not None)
-        usable = index.unique and index.valid and not index.has_predicate and len(columns) == len(index.columns)
-        if (
-            usable
-            and index.method == "btree"
-            and all((c := relation.column(n)) is not None and c.not_null for n in columns)
-        ):
-            return columns
-    return ()
-
-
-def _batches_of(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
-    """A whole-table UPDATE or DELETE as a walk along the primary key, each batch committed."""
-    if (
-        not is_node(node, "UpdateStmt", "DeleteStmt")
-        or node.HasField("with_clause")
-        or node.HasField("returning_clause")
-    ):
-        return None
-    relation = catalog.find(node.relation.schemaname or None, node.relation.relname)
-    if relation is None or relation.kind not in ("r", "p") or (relation.kind == "r" and relation.children):
-        return None
-    keys = primary_key(relation)
-    joined = node.from_clause if is_node(node, "UpdateStmt") else node.using_clause
-    if joined:
-        return None
-    if not keys:
-        return _delete_without_key(node, relation)
-    if is_node(node, "UpdateStmt") and any(unwrap(t).name in keys for t in node.target_list):
-        return None
-    copied = type(node)()
-    copied.CopyFrom(node)
-    condition = expression_text(unwrap(node.where_clause)) if node.HasField("where_clause") else ""
-    copied.ClearField("where_clause")
-    title = node.relation.alias.aliasname if node.relation.HasField("alias") else node.relation.relname
-    alias = quote_ident(title) if node.relation.HasField("alias") else _range_var(node.relation)
-    return (_loop(relation, keys, sql_of(copied).rstrip(";"), condition, alias),)
-
-
-def _delete_without_key(node: Any, relation: Relation) -> tuple[str, ...] | None:
-    """DELETE by physical place: a row that is gone is not found again, which an updated one would be."""
-    if not is_node(node, "DeleteStmt") or relation.kind != "r" or node.relation.HasField("alias"):
-        return None
-    condition = f" WHERE {expression_text(unwrap(node.where_clause))}" if node.HasField("where_clause") else ""
-    table = relation.qualified
-    return (
-        f"{ALONE}DO $batches$\nBEGIN\n    LOOP\n"
-        f"        DELETE FROM {table} WHERE ctid = ANY (ARRAY(\n"
-        f"            SELECT ctid FROM {table}{condition} LIMIT {BATCH_ROWS} FOR UPDATE));\n"
-        f"        EXIT WHEN NOT FOUND;\n"
-        f"        COMMIT;\n"
-        f"        PERFORM pg_sleep({PAUSE_S});\n"
-        f"    END LOOP;\nEND\n$batches$;",
-    )
-
-
-def _loop(relation: Relation, keys: tuple[str, ...], change: str, condition: str, alias: str) -> str:
-    """A DO block that walks along the key, changes a batch, commits, rests a moment, and goes on."""
-    table = relation.qualified
-    marks = [f"last_{n}" for n in range(1, len(keys) + 1)]
-    columns = [quote_ident(k) for k in keys]
-    declare = "\n".join(f"    {mark} {table}.{column}%TYPE;" for mark, column in zip(marks, columns, strict=True))
-    named = ", ".join(f"{c} AS key_{n}" for n, c in enumerate(columns, 1))
-    order = ", ".join(columns)
-    after = f"({', '.join(columns)}) > ({', '.join(marks)})"
-    joined = " AND ".join(f"{alias}.{c} = batch.key_{n}" for n, c in enumerate(columns, 1))
-    where = f"{joined} AND ({condition})" if condition else joined
-    join_word = "USING" if change.startswith("DELETE") else "FROM"
-    last = ", ".join(f"key_{n}" for n in range(1, len(keys) + 1))
-    newest = ", ".join(f"key_{n} DESC" for n in range(1, len(keys) + 1))
-    return (
-        f"{ALONE}DO $batches$\nDECLARE\n{declare}\nBEGIN\n    LOOP\n"
-        f"        WITH batch AS MATERIALIZED (\n"
-        f"            SELECT {named} FROM {table}\n"
-        f"             WHERE {marks[0]} IS NULL OR {after}\n"
-        f"             ORDER BY {order} LIMIT {BATCH_ROWS}\n"
-        f"        ), changed AS (\n"
-        f"            {change} {join_word} batch WHERE {where} RETURNING 1\n"
-        f"        )\n"
-        f"        SELECT {last} INTO {', '.join(marks)} FROM batch ORDER BY {newest} LIMIT 1;\n"
-        f"        EXIT WHEN NOT FOUND;\n"
-        f"        COMMIT;\n"
-        f"        PERFORM pg_sleep({PAUSE_S});\n"
-        f"    END LOOP;\nEND\n$batches$;"
-    )

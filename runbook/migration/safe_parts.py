@@ -1,0 +1,65 @@
+"""What several safe sequences are made of: marks of steps, types and statements as SQL, NOT NULL whose scan blocks nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runbook.migration import runner_files
+from runbook.migration.catalog import Catalog, Relation
+from runbook.sql import quote_ident
+
+LATER = "-- in a later transaction: it reads the table, and lets others write\n"
+ALONE = f"{runner_files.ALONE}\n"
+NOT_NULL_NOT_VALID = 18  # from this major a NOT NULL can itself be NOT VALID
+NAME_BYTES = 63  # NAMEDATALEN - 1
+
+
+def with_ending(name: str, ending: str) -> str:
+    """A name of the server's length that ends so."""
+    return name.encode()[: NAME_BYTES - len(ending.encode())].decode(errors="ignore") + ending
+
+
+def not_null_name(relation: Relation, column: str) -> str:
+    """The name of the constraint by which ``not_null`` goes."""
+    return f"{relation.name[:40]}_{column[:12]}_not_null"
+
+
+def sql_of(node: Any) -> str:
+    """A statement's node as SQL, with a semicolon."""
+    from postgast.deparse import deparse
+    from postgast.parse import parse
+
+    tree = parse("SELECT 1")
+    holder = tree.stmts[0].stmt
+    holder.Clear()
+    name = node.DESCRIPTOR.name
+    field = next(f.name for f in holder.DESCRIPTOR.fields if f.message_type.name == name)
+    getattr(holder, field).CopyFrom(node)
+    return str(deparse(tree)).strip() + ";"
+
+
+def not_null(table: str, column: str, relation: Relation, catalog: Catalog) -> list[str]:
+    """SET NOT NULL whose scan blocks nobody: through a CHECK, or from 18 on through NOT NULL ... NOT VALID."""
+    plain = quote_ident(column)
+    name = quote_ident(not_null_name(relation, column))
+    if catalog.major >= NOT_NULL_NOT_VALID:
+        return [
+            f"ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {plain} NOT VALID;",
+            f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        ]
+    return [
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({plain} IS NOT NULL) NOT VALID;",
+        f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        f"ALTER TABLE {table} ALTER COLUMN {plain} SET NOT NULL;",
+        f"ALTER TABLE {table} DROP CONSTRAINT {name};",
+    ]
+
+
+def type_sql(type_name: Any) -> str:
+    from postgast.deparse import deparse
+    from postgast.parse import parse
+
+    tree = parse("SELECT NULL::int")
+    cast = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast
+    cast.type_name.CopyFrom(type_name)
+    return str(deparse(tree)).split("::", 1)[1].strip()
