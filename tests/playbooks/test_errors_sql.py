@@ -578,3 +578,24 @@ def test_another_spelling_of_a_table_is_found_and_renamed(items: Database, ours:
     [verify] = blocks(cause, book, "verify")
     assert [r[1] for r in run(items, verify.sql)] == ["id"]
     items.execute(f"SELECT id FROM {ours}")
+
+
+@pytest.mark.parametrize("major", [15, 16])
+def test_all_values_that_do_not_convert_are_counted_and_nothing_is_left_behind(major: int) -> None:
+    database = create_database(major)
+    try:
+        database.execute(SETUP + f"INSERT INTO {Q_TABLE} (id, {Q_COLUMN}) VALUES (10, '7'), (11, '99999999999')")
+        error = {"sqlstate": "22P02"}
+        book = facts(database, error=error, statement={"new_type": "integer"})
+        [count] = [b for b in blocks("invalid-data-for-type", book, "fix") if "how_many" in b.sql]
+        assert count.changes == (major < 16)
+        with database.connect() as connection:
+            rows = [
+                cursor.fetchall()
+                for statement in split(count.sql)[0]
+                if (cursor := connection.execute(statement.sql.encode())).description
+            ]
+        assert [sorted(r) for r in rows] == [[("99999999999", 1), ("a", 2), ("b", 1)]]
+        assert database.execute("SELECT count(*) FROM pg_proc WHERE proname = 'runbook_converts'") == [(0,)]
+    finally:
+        drop_database(database)

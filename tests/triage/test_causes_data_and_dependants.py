@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from runbook.migration.statement import split
 from runbook.session.state import State
+from tests.playbooks.incident import playbooks
 from tests.support import Database, create_database, drop_database
 from tests.triage.incident import causes, explain, psql, triage, write
 
@@ -164,6 +167,25 @@ def likely(state: State) -> list[str]:
     return [c.id for c in state.diagnosis.causes if c.verdict in ("proved", "likely")]
 
 
+def run_the_checks(cause: str, state: State, production: Database) -> None:
+    """Every query of the playbook that looks, filled in from this incident, runs where it says, and may not write."""
+    rendered = playbooks()[cause].render(state.book())
+    checks = [b for b in rendered.sql if not b.changes]
+    assert checks
+    assert all(b.runnable for b in checks), [(b.section, b.missing) for b in checks]
+    with production.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for block in checks:
+            try:
+                for statement in split(block.sql)[0]:
+                    connection.execute(statement.sql.encode())
+            except psycopg.DataError:
+                # before 16 the conversion itself is tried, and its error is the answer
+                assert "CAST" in block.sql, block.sql
+                assert production.major < 16, block.sql
+                connection.execute("ROLLBACK")
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=IDS)
 async def test_the_cause_is_named_and_no_neighbour_is_called_likely(
     fault: Fault, databases: tuple[Database, Database], tmp_path: Path
@@ -178,6 +200,7 @@ async def test_the_cause_is_named_and_no_neighbour_is_called_likely(
     assert "ERROR" in error, error
     state = await triage(local, production, migration=path, error=error)
     assert likely(state) == [fault.cause], error + explain(state)
+    run_the_checks(fault.cause, state, production)
     alone = await triage(None, None, error=error)
     assert set(likely(alone)) <= {fault.cause}, error + explain(alone)
 
