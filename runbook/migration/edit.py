@@ -169,6 +169,11 @@ def lineage(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
                 queue.append(child)
 
 
+def storage_of(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
+    """The relation, and of a partitioned one everything below it: what a foreign key is about. Plain children are not."""
+    return lineage(catalog, relation) if relation.kind == "p" else iter((relation,))
+
+
 def index_family(catalog: Catalog, relation: Relation, index: Index) -> list[tuple[Relation, Index]]:
     """An index with, on a partitioned table, the partitions' indexes that are attached to it."""
     found = [(relation, index)]

@@ -566,8 +566,12 @@ $$ BEGIN IF n < 1 THEN RETURN 0; END IF; INSERT INTO s.rare VALUES (n); RETURN s
 
 --@ fixture wmore
 CREATE TABLE party (id int PRIMARY KEY);
-CREATE TABLE invoice (id int, party int REFERENCES party);
-CREATE TABLE invoice_old () INHERITS (invoice);
+CREATE TABLE invoice (id int, party int REFERENCES party, number int NOT NULL DEFAULT 1);
+CREATE UNIQUE INDEX invoice_id_idx ON invoice (id);
+CREATE TABLE invoice_old (UNIQUE (id)) INHERITS (invoice);
+CREATE TABLE party_old (UNIQUE (id)) INHERITS (party);
+CREATE TABLE party_not_null (id int NOT NULL);
+CREATE TABLE party_not_null_old () INHERITS (party_not_null);
 INSERT INTO party SELECT g FROM generate_series(1, @{N}) g;
 INSERT INTO invoice SELECT g, g FROM generate_series(1, @{N}) g;
 INSERT INTO invoice_old SELECT g, g FROM generate_series(1, @{N}) g;
@@ -577,6 +581,18 @@ INSERT INTO invoice_old SELECT g, g FROM generate_series(1, @{N}) g;
 --@ vary n,sql
 --@ : type_under_inherited_fk ;; ALTER TABLE party ALTER id TYPE bigint
 --@ : type_of_inherited_fk ;; ALTER TABLE invoice ALTER party TYPE bigint
+--@ : add_unique_to_parent ;; ALTER TABLE invoice ADD UNIQUE (id)
+--@ : add_exclude_to_parent ;; ALTER TABLE invoice ADD EXCLUDE (id WITH =)
+--@ : add_primary_to_parent ;; ALTER TABLE invoice ADD PRIMARY KEY (id)
+--@ : add_primary_not_null ;; ALTER TABLE party_not_null ADD PRIMARY KEY (id)
+--@ : add_primary_index ;; ALTER TABLE invoice ADD PRIMARY KEY USING INDEX invoice_id_idx
+--@ : add_fk_only_to_parent ;; ALTER TABLE ONLY invoice ADD FOREIGN KEY (id) REFERENCES party
+--@ : drop_fk_to_parent ;; ALTER TABLE invoice DROP CONSTRAINT invoice_party_fkey
+--@ : add_fk_to_parent ;; ALTER TABLE invoice ADD FOREIGN KEY (id) REFERENCES party
+--@ : add_fk_nv_to_parent ;; ALTER TABLE invoice ADD FOREIGN KEY (id) REFERENCES party NOT VALID
+--@ : drop_party ;; DROP TABLE party CASCADE
+--@ : look_up_parent ;; INSERT INTO invoice VALUES (100001, 1)
+--@ : update_pointing ;; UPDATE invoice SET party = 2
 --@ : values_lengths ;; INSERT INTO invoice VALUES (1), (2, 3)
 --@ : values_lengths_from ;; SELECT * FROM (VALUES (1, 2), (3)) v
 --@ : of_type_made_here ;; DO $$ BEGIN CREATE TYPE s.fresh_t AS (a int); CREATE TABLE s.z OF s.fresh_t; END $$

@@ -39,7 +39,7 @@ from runbook.migration.effects.volatility import volatility
 # What ALTER TABLE accepts besides tables. Source: ATSimplePermissions.
 _NO_ROWS = frozenset({"v", "f", "S"})
 SEQUENCES_UNLOGGED = 15
-KEYS_RECURSE = 18  # from here ADD UNIQUE and EXCLUDE lock partitions as the parent
+KEYS_RECURSE = 18  # from here ADD of keys and foreign keys locks partitions and children as the parent
 
 
 def alter_table(scene: Scene, node: Any) -> None:
@@ -129,8 +129,9 @@ class _Alter:
             spec = constraint_spec(command.definition)
             return spec is not None and (
                 (spec.kind in ("c", "n") and not spec.no_inherit)
-                or (spec.kind in ("f", "p") and partitioned)
-                or (partitioned and self.scene.major >= KEYS_RECURSE)
+                or spec.kind == "p"
+                or (spec.kind == "f" and partitioned)
+                or (spec.kind not in ("c", "n") and self.scene.major >= KEYS_RECURSE)
             )
         if command.type == "AT_ValidateConstraint":
             found = self.relation.constraint(command.name)

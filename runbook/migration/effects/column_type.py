@@ -8,11 +8,12 @@ from __future__ import annotations
 from runbook.migration.apply.alter import uses_column
 from runbook.migration.ast import AlterCommand, strings, type_ref
 from runbook.migration.catalog import Column, Index, Relation
-from runbook.migration.edit import lineage, owned_by_table
+from runbook.migration.edit import owned_by_table, storage_of
 from runbook.migration.effects import foreign_keys, minors, sequences
 from runbook.migration.effects.scene import AS, AX, SRX, Failed, Scene
 from runbook.migration.effects.types import conversion_rewrites, same_operators, type_of_column, type_written
 
+_COLLATION = {"name": "C"}  # pg_type.typcollation, where it is not "default"
 _REFUSED = frozenset({"view", "matview", "rule", "policy", "trigger", "generated column", "publication"})
 _BODY_REFUSED = 14  # functions with an SQL-standard body depend on columns from here on
 GENERATED_MESSAGE_CHANGED = 15
@@ -30,7 +31,7 @@ def change(scene: Scene, members: list[Relation], command: AlterCommand, column:
         scene.doubt(f"what the modifier of type {new.name} does is not known: it is taken to rewrite the table")
     clause = command.definition.coll_clause if command.definition.HasField("coll_clause") else None
     collation = strings(clause.collname)[-1] if clause is not None else None
-    same_collation = collation == column.collation or (collation is None and column.collation is None)
+    same_collation = collation == column.collation or collation == _COLLATION.get(old.name)
     same = same_operators(old, new, catalog) and same_collation
     same_type = (old.name, old.schema, old.array) == (new.name, new.schema, new.array)
     for member in members:
@@ -107,7 +108,7 @@ def _foreign_keys(scene: Scene, member: Relation, name: str, *, same: bool) -> N
         target = scene.catalog.relations.get(constraint.references)
         if target is None or target.key == member.key:
             continue
-        for other in _with_partitions(scene, target):
+        for other in storage_of(scene.catalog, target):
             scene.lock(other, AX)
         foreign_keys.lock_target(scene, target, constraint.referenced_columns)
         if not same and constraint.validated:
@@ -116,12 +117,7 @@ def _foreign_keys(scene: Scene, member: Relation, name: str, *, same: bool) -> N
         other_table = scene.catalog.relations.get(key)
         if other_table is None or name not in constraint.referenced_columns or key == member.key:
             continue
-        for other in _with_partitions(scene, other_table):
+        for other in storage_of(scene.catalog, other_table):
             scene.lock(other, AX)
         if not same and constraint.validated:
             foreign_keys.verify(scene, other_table, member)
-
-
-def _with_partitions(scene: Scene, table: Relation) -> list[Relation]:
-    """Foreign keys go on to partitions, not to what merely inherits."""
-    return list(lineage(scene.catalog, table)) if table.kind == "p" else [table]

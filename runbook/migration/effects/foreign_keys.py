@@ -9,7 +9,7 @@ from __future__ import annotations
 from runbook.migration.apply.tables import referenced_columns
 from runbook.migration.ast import ConstraintSpec
 from runbook.migration.catalog import Constraint, Relation
-from runbook.migration.edit import lineage
+from runbook.migration.edit import storage_of
 from runbook.migration.effects import minors
 from runbook.migration.effects.scene import AS, AX, SRX, Failed, Scene, is_empty
 
@@ -38,7 +38,7 @@ def add(scene: Scene, relation: Relation, spec: ConstraintSpec, *, check: bool, 
     lock_target(scene, target, referenced_columns(scene.catalog, spec, target))
     if spec.period:
         if check:
-            for member in lineage(scene.catalog, relation):
+            for member in storage_of(scene.catalog, relation):
                 scene.scan(member)
         return
     if check:
@@ -50,7 +50,7 @@ def add(scene: Scene, relation: Relation, spec: ConstraintSpec, *, check: bool, 
 def lock_target(scene: Scene, target: Relation, columns: tuple[str, ...]) -> None:
     """The table that a new foreign key points to, its partitions, and from some minor on the index that serves it."""
     keeps_index = minors.DEPENDENCIES_LOCKED.in_force(scene.catalog.server_version_num)
-    for member in lineage(scene.catalog, target):
+    for member in storage_of(scene.catalog, target):
         scene.lock(member, SRX)
         if keeps_index:
             lock_referenced_index(scene, member, columns)
@@ -90,19 +90,19 @@ def _must_be_unique(scene: Scene, target: Relation, spec: ConstraintSpec) -> Non
 
 def verify(scene: Scene, relation: Relation, target: Relation, *, all_null: bool = False) -> None:
     """One query joins both tables: their indexes are opened by the planner, their rows read."""
-    members = [m for m in lineage(scene.catalog, relation) if m.kind != "p"]
+    members = [m for m in storage_of(scene.catalog, relation) if m.kind != "p"]
     for member in members:
         scene.lock_indexes(member, AS)
         scene.scan(member)
     plan(scene, target, AS)
     if not all_null and not all(is_empty(m) for m in members):
-        for member in lineage(scene.catalog, target):
+        for member in storage_of(scene.catalog, target):
             scene.scan(member)
 
 
 def plan(scene: Scene, relation: Relation, mode: str) -> None:
-    """A query over the relation and its descendants: each is locked, with its indexes."""
-    for member in lineage(scene.catalog, relation):
+    """A query over the relation and its partitions: each is locked, with its indexes."""
+    for member in storage_of(scene.catalog, relation):
         scene.lock(member, mode if member.key == relation.key or mode != AS else AS)
         if member.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
             scene.lock_indexes(member, mode)
@@ -118,7 +118,7 @@ def drop(scene: Scene, constraint: Constraint, *, named: bool = False) -> None:
     """
     target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
     if target is not None:
-        for member in lineage(scene.catalog, target):
+        for member in storage_of(scene.catalog, target):
             if (
                 member.kind != "p"
                 or scene.major >= TRIGGERS_ON_PARTITIONED

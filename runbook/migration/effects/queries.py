@@ -21,7 +21,7 @@ from runbook.migration.ast import (
     walk,
 )
 from runbook.migration.catalog import Constraint, Relation
-from runbook.migration.edit import lineage
+from runbook.migration.edit import lineage, storage_of
 from runbook.migration.effects import bodies, sequences
 from runbook.migration.effects.foreign_keys import PLANS_PARTITIONED_INDEXES
 from runbook.migration.effects.scene import AS, RS, RX, SYSTEM_SCHEMAS, Failed, Scene
@@ -233,7 +233,7 @@ def _look_up(scene: Scene, relation: Relation, constraint: Constraint) -> None:
     target = scene.catalog.relations.get(constraint.references) if constraint.references is not None else None
     if target is None:
         return
-    for member in lineage(scene.catalog, target):
+    for member in storage_of(scene.catalog, target):
         scene.lock(member, RS)
         if member.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
             scene.lock_indexes(member, RS)
@@ -252,7 +252,7 @@ def _check_pointing(scene: Scene, members: list[Relation], written: set[str] | N
             mode = RX if action in ("c", "n", "d") else RS
             if scene.holds(other, mode):
                 continue
-            for child in lineage(scene.catalog, other):
+            for child in storage_of(scene.catalog, other):
                 scene.lock(child, mode)
                 if child.kind != "p" or scene.major >= PLANS_PARTITIONED_INDEXES:
                     scene.lock_indexes(child, mode)
@@ -261,7 +261,7 @@ def _check_pointing(scene: Scene, members: list[Relation], written: set[str] | N
             if action in ("a", "r"):
                 scene.depends_on_data("23503", f"rows of {other.qualified} may point to what goes or changes")
             if action == "c" and written is None:
-                _check_pointing(scene, list(lineage(scene.catalog, other)), None)
+                _check_pointing(scene, list(storage_of(scene.catalog, other)), None)
 
 
 def unknown_calls(scene: Scene, node: Any) -> None:
