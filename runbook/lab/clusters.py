@@ -80,7 +80,7 @@ def filled(installation: Installation, name: str, data: Path, fill: Callable[[],
             copy(home / "data", data)
             return
         for old in home.parent.iterdir():
-            if old.is_dir() and not _young(old):
+            if old.is_dir() and not _young(old) and not _being_made(old):
                 shutil.rmtree(old, ignore_errors=True)
         fill()
         _place(home, lambda kept: copy(data, kept))
@@ -89,6 +89,14 @@ def filled(installation: Installation, name: str, data: Path, fill: Callable[[],
 def _young(home: Path) -> bool:
     try:
         return time.time() - (home / "data/PG_VERSION").stat().st_mtime < FILLED_KEPT_S
+    except OSError:
+        return False
+
+
+def _being_made(folder: Path) -> bool:
+    """Another process, with a lock of its own, fills this folder; what a crash left is a day old at the most."""
+    try:
+        return ".new-" in folder.name and time.time() - folder.stat().st_mtime < FILLED_KEPT_S
     except OSError:
         return False
 

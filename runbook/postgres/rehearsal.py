@@ -30,7 +30,7 @@ from runbook.postgres.refusals import ConnectionRefused
 from runbook.rehearsal.escapes import Routine, reaching_out
 from runbook.rehearsal.measure import LOCKS, RELATIONS, WAL, Snapshot, snapshot
 from runbook.rehearsal.result import Notice, ServerError
-from runbook.rehearsal.signs import Client, Production, ServerFacts, refusal, signs, standing
+from runbook.rehearsal.signs import Client, Production, ServerFacts, at_work, refusal, signs, standing
 from runbook.sql import quote_ident, quote_literal
 from runbook.text import clean, clean_line
 
@@ -90,6 +90,9 @@ SELECT s.name, s.setting::pg_catalog.int8 FROM pg_catalog.pg_settings s
 
 class RehearsalRefused(Exception):
     """The server is not one to rehearse on; the text says why and whether that can be overridden."""
+
+
+_LEAVING_TRIES, _LEAVING_S = 4, 0.25
 
 
 class RehearsalLost(Exception):
@@ -174,6 +177,12 @@ async def open_for_rehearsal(
     try:
         await connection.set_up()
         facts = await _facts(live)
+        for _ in range(_LEAVING_TRIES):
+            # A session that has just been closed is still listed for a moment.
+            if not at_work(facts):
+                break
+            await asyncio.sleep(_LEAVING_S)
+            facts = await _facts(live)
         stand = standing(signs(facts, production), facts, typed)
         if stand:
             raise RehearsalRefused(clean_line(refusal(stand, facts)))

@@ -83,6 +83,11 @@ class Sign:
     overridable: bool = True
 
 
+def at_work(here: ServerFacts) -> list[Client]:
+    """Clients that run something, or have a transaction open."""
+    return [c for c in here.clients if c.in_transaction or c.state not in (None, "idle")]
+
+
 def signs(here: ServerFacts, production: Sequence[Production]) -> tuple[Sign, ...]:
     """All that speaks against rehearsing here, what nobody can override first."""
     found: list[Sign] = []
@@ -92,7 +97,7 @@ def signs(here: ServerFacts, production: Sequence[Production]) -> tuple[Sign, ..
         found.append(Sign("standby", "it is a standby: it takes no writes, and it belongs to another server", False))
     if here.pooled:
         found.append(Sign("pooler", "a connection pooler stands between: give the server's own address", False))
-    active = [c for c in here.clients if c.in_transaction or c.state not in (None, "idle")]
+    active = at_work(here)
     if active:
         who = ", ".join(f"pid {c.pid}{' ' + c.application_name if c.application_name else ''}" for c in active[:3])
         count = f"{len(active)} other clients are" if len(active) > 1 else "another client is"
