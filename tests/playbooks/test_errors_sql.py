@@ -68,7 +68,7 @@ SETUP = f"""
     INSERT INTO {HISTORY} VALUES (42, true);
 """
 UNIQUE_SQL = f"CREATE UNIQUE INDEX CONCURRENTLY {Q_INDEX} ON {Q_TABLE} ({Q_COLUMN})"
-STATEMENT = ADD_COLUMN | {
+STATEMENT = dict(ADD_COLUMN) | {
     "sql": UNIQUE_SQL,
     "kind": "CREATE INDEX",
     "relation": Q_TABLE,
@@ -96,7 +96,7 @@ ERROR = {
     "extension": "citext",
 }
 
-NOT_THERE = {
+NOT_THERE: dict[str, Any] = {
     "kind": "column",
     "name": '"E MAIL"',
     "relation": Q_TABLE,
