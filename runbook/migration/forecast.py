@@ -212,7 +212,7 @@ class _Walk:
             runner=self.runner,
         )
         waits = self._waits(found)
-        blocks = _blocks(found, self.catalog)
+        blocks = _blocks(found, self.catalog, concurrent=context.concurrent)
         risks = hazards(context)
         told = StatementForecast(
             index=statement.index,
@@ -441,8 +441,11 @@ def _by_key(found: Effects) -> list[RelationLock]:
     return [named[quote_qualified(*key)] for key, _ in found.modes]
 
 
-def _blocks(found: Effects, catalog: Catalog) -> Blocks:
-    """The tables whose users wait: a locked index keeps every query on its table from being planned."""
+def _blocks(found: Effects, catalog: Catalog, *, concurrent: bool) -> Blocks:
+    """The tables whose users wait: a locked index keeps every query on its table from being planned.
+
+    CONCURRENTLY locks an index only once it is dead to new queries and those before have ended (index.c, index_drop).
+    """
     reads: set[str] = set()
     writes: set[str] = set()
     new = {lock.relation for lock in found.locks if not lock.pre_existing}
@@ -451,6 +454,8 @@ def _blocks(found: Effects, catalog: Catalog) -> Blocks:
         table = relation.of if relation is not None and relation.of is not None else key
         name = quote_qualified(*table)
         if key[0] == "pg_toast" or quote_qualified(*key) in new or name in new:
+            continue
+        if concurrent and table != key:
             continue
         if blocks_reads(mode):
             reads.add(name)

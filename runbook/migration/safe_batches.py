@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.migration.apply.tables import expression_text
-from runbook.migration.ast import is_node, unwrap
+from runbook.migration.ast import constant, enum_name, is_node, strings, unwrap
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.safe_parts import ALONE, sql_of
 from runbook.sql import quote_ident, quote_qualified
@@ -47,7 +47,7 @@ def batches_of(node: Any, catalog: Catalog) -> tuple[str, ...] | None:
     if joined:
         return None
     if not keys:
-        return _delete_without_key(node, relation)
+        return _delete_without_key(node, relation) or _update_without_key(node, relation)
     if is_node(node, "UpdateStmt") and any(unwrap(t).name in keys for t in node.target_list):
         return None
     copied = type(node)()
@@ -70,6 +70,34 @@ def _delete_without_key(node: Any, relation: Relation) -> tuple[str, ...] | None
         f"{ALONE}DO $batches$\nBEGIN\n    LOOP\n"
         f"        DELETE FROM {table} WHERE ctid = ANY (ARRAY(\n"
         f"            SELECT ctid FROM {table}{condition} LIMIT {BATCH_ROWS} FOR UPDATE));\n"
+        f"        EXIT WHEN NOT FOUND;\n"
+        f"        COMMIT;\n"
+        f"        PERFORM pg_sleep({PAUSE_S});\n"
+        f"    END LOOP;\nEND\n$batches$;",
+    )
+
+
+def _update_without_key(node: Any, relation: Relation) -> tuple[str, ...] | None:
+    """UPDATE ... WHERE column IS NULL that gives the column a constant: a row that is done is not found again."""
+    if not is_node(node, "UpdateStmt") or relation.kind != "r" or node.relation.HasField("alias"):
+        return None
+    test = unwrap(node.where_clause) if node.HasField("where_clause") else None
+    if test is None or not is_node(test, "NullTest") or enum_name(test, "nulltesttype") != "IS_NULL":
+        return None
+    marked = unwrap(test.arg)
+    name = strings(marked.fields)[-1:] if is_node(marked, "ColumnRef") else ()
+    targets = [unwrap(t) for t in node.target_list]
+    done = any((t.name,) == name and constant(unwrap(t.val)) is not None for t in targets if not t.indirection)
+    if not done or any(trigger.enabled != "D" for trigger in relation.triggers):
+        return None  # a trigger could make the column NULL again
+    copied = type(node)()
+    copied.CopyFrom(node)
+    copied.ClearField("where_clause")
+    table = relation.qualified
+    return (
+        f"{ALONE}DO $batches$\nBEGIN\n    LOOP\n"
+        f"        {sql_of(copied).rstrip(';')} WHERE ctid = ANY (ARRAY(\n"
+        f"            SELECT ctid FROM {table} WHERE {expression_text(test)} LIMIT {BATCH_ROWS} FOR UPDATE));\n"
         f"        EXIT WHEN NOT FOUND;\n"
         f"        COMMIT;\n"
         f"        PERFORM pg_sleep({PAUSE_S});\n"

@@ -24,6 +24,7 @@ from runbook.migration.ast import (
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.model import Statement
+from runbook.migration.revise import replace
 from runbook.migration.safe_batches import batches_of, loop, primary_key
 from runbook.migration.safe_columns import type_change
 from runbook.migration.safe_parts import ALONE, LATER, NOT_NULL_NOT_VALID, not_null, sql_of, type_sql
@@ -197,7 +198,7 @@ def _spreads(command: AlterCommand, catalog: Catalog) -> bool:
     if command.type == "AT_SetNotNull":
         return True
     spec = constraint_spec(command.definition) if command.type == "AT_AddConstraint" else None
-    return spec is not None and (spec.kind == "c" or (spec.kind == "f" and catalog.major >= NOT_NULL_NOT_VALID))
+    return spec is not None and (spec.kind in "cup" or (spec.kind == "f" and catalog.major >= NOT_NULL_NOT_VALID))
 
 
 def _constraint(spec: ConstraintSpec, command: AlterCommand, relation: Relation, catalog: Catalog) -> list[str] | None:
@@ -207,6 +208,8 @@ def _constraint(spec: ConstraintSpec, command: AlterCommand, relation: Relation,
             f"ALTER TABLE {table} ADD CONSTRAINT {name} {_definition(spec)} NOT VALID;",
             f"{LATER}ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
         ]
+    if spec.kind in ("u", "p") and relation.kind == "p":
+        return _key_of_partitions(spec, name, relation, catalog)
     if (
         spec.kind in ("u", "p")
         and spec.using_index is None
@@ -225,9 +228,37 @@ def _constraint(spec: ConstraintSpec, command: AlterCommand, relation: Relation,
                 if known is None or not known.not_null:
                     steps.extend(not_null(table, column, relation, catalog))
         deferrable = " DEFERRABLE" if spec.deferrable else ""
+        if spec.deferrable and spec.node.initdeferred:
+            deferrable += " INITIALLY DEFERRED"
         steps.append(f"ALTER TABLE {table} ADD CONSTRAINT {name} {word} USING INDEX {index}{deferrable};")
         return steps
     return None
+
+
+def _key_of_partitions(spec: ConstraintSpec, name: str, relation: Relation, catalog: Catalog) -> list[str] | None:
+    """The key on the parent alone, which is invalid, then on each partition by an index built beforehand, then attached."""
+    parts = [catalog.relations.get(k) for k in relation.children]
+    if not parts or spec.using_index is not None or spec.nulls_not_distinct or spec.without_overlaps or spec.including:
+        return None
+    if spec.kind == "p" and not all((c := relation.column(n)) is not None and c.not_null for n in spec.columns):
+        return None
+    word, columns = "PRIMARY KEY" if spec.kind == "p" else "UNIQUE", ", ".join(quote_ident(c) for c in spec.columns)
+    when = ""
+    if spec.deferrable:
+        when = " DEFERRABLE" + (" INITIALLY DEFERRED" if spec.node.initdeferred else "")
+    steps = [f"ALTER TABLE ONLY {relation.qualified} ADD CONSTRAINT {name} {word} ({columns}){when};"]
+    parent = f"{quote_ident(relation.schema)}.{name}"
+    for part in parts:
+        if part is None or part.kind != "r" or (spec.kind == "p" and any(i.primary for i in part.indexes)):
+            return None
+        index = constraint_name(catalog, part, replace(spec, name=None))
+        table, named = part.qualified, quote_ident(index)
+        steps += [
+            f"{ALONE}CREATE UNIQUE INDEX CONCURRENTLY {named} ON {table} ({columns});",
+            f"ALTER TABLE {table} ADD CONSTRAINT {named} {word} USING INDEX {named}{when};",
+            f"ALTER INDEX {parent} ATTACH PARTITION {quote_qualified(part.schema, index)};",
+        ]
+    return steps
 
 
 _ACTIONS = {"a": "", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
