@@ -167,6 +167,7 @@ class Relation:
     partition_strategy: str | None = None  # r range, l list, h hash; None where it is not partitioned or not read
     partition_bound: str | None = None  # of a partition, as pg_get_expr(relpartbound) writes it, where it could be read
     created_here: bool = False  # by an earlier statement of the migration that is followed
+    columns_uncertain: bool = False  # no server was asked whether it was there before, or what its columns come from
 
     @property
     def key(self) -> RelationKey:

@@ -114,6 +114,7 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
         access_method=node.access_method or None,
         privileges=EVERY_PRIVILEGE,
         created_here=True,
+        columns_uncertain=catalog.is_assumed and (node.if_not_exists or _of_unknown(catalog, node)),
     )
     parents = [found for p in node.inh_relations if (found := _found(catalog, unwrap(p))) is not None]
     columns: dict[str, Column] = {}
@@ -165,6 +166,13 @@ def _create_table(catalog: Catalog, node: Any) -> Catalog:
     return catalog
 
 
+def _of_unknown(catalog: Catalog, node: Any) -> bool:
+    """Whether columns come from relations or types of which no server was asked."""
+    likes = [e.relation for e in (unwrap(e) for e in node.table_elts) if is_node(e, "TableLikeClause")]
+    sources = [_found(catalog, r) for r in (*likes, *(unwrap(p) for p in node.inh_relations))]
+    return node.HasField("of_typename") or any(s is None or s.columns_uncertain for s in sources)
+
+
 def _copy_index(catalog: Catalog, table: Relation, source: Relation | None, index: Index) -> Catalog:
     """An index of LIKE ... INCLUDING INDEXES, with the key that it backs."""
     made = copied_index(catalog, table, index)
@@ -195,7 +203,16 @@ def _create_foreign_table(catalog: Catalog, node: Any) -> Catalog:
 
 def _create_table_as(catalog: Catalog, node: Any) -> Catalog:
     kind = "m" if enum_name(node, "objtype") == "OBJECT_MATVIEW" else "r"
-    return _from_query(catalog, node.into.rel, unwrap(node.query), kind, empty=node.into.skip_data)
+    catalog = _from_query(catalog, node.into.rel, unwrap(node.query), kind, empty=node.into.skip_data)
+    return _uncertain(catalog, node.into.rel) if node.if_not_exists else catalog
+
+
+def _uncertain(catalog: Catalog, range_var: Any) -> Catalog:
+    """``catalog`` where, with no server asked, the relation may be one that was there before."""
+    made = catalog.relations.get(_key(catalog, range_var))
+    if made is None or not catalog.is_assumed:
+        return catalog
+    return with_relation(catalog, replace(made, columns_uncertain=True))
 
 
 def _from_query(catalog: Catalog, range_var: Any, query: Any, kind: str, *, empty: bool) -> Catalog:
@@ -559,6 +576,8 @@ def _do_block(catalog: Catalog, node: Any) -> Catalog:
     for inner, conditional in static_statements(node):
         if not conditional or node_name(inner) in _MADE_UNDER_CONDITION:
             catalog = apply_node(catalog, inner)
+            if conditional and is_node(inner, "CreateStmt"):
+                catalog = _uncertain(catalog, inner.relation)
     return catalog
 
 

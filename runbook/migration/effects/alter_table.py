@@ -154,7 +154,7 @@ class _Alter:
     def column(self, name: str) -> Column | None:
         """A column that must exist. None where the columns are not known. Raises Failed 42703."""
         found = self.relation.column(name)
-        if found is None and self.relation.columns and not self.scene.catalog.is_assumed:
+        if found is None and self.relation.columns and not self.relation.columns_uncertain:
             raise Failed("42703", f"column {name} of relation {self.relation.name} does not exist")
         return found
 
@@ -176,7 +176,11 @@ class _Alter:
         if self.relation.column(spec.name) is not None:
             if command.missing_ok:
                 return
-            raise Failed("42701", f"column {spec.name} of relation {self.relation.name} already exists")
+            raise Failed(
+                "42701",
+                f"column {spec.name} of relation {self.relation.name} already exists",
+                certain=not self.relation.columns_uncertain,
+            )
         if self.relation.kind in _NO_ROWS:
             return
         self.new_columns.add(spec.name)

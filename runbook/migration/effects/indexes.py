@@ -32,7 +32,8 @@ def create(scene: Scene, node: Any) -> None:
         raise Failed("42P07", f"relation {node.idxname} already exists")
     index = index_of(scene.catalog, relation, node)
     for column in [*index.columns, *index.included]:
-        if column is not None and relation.columns and relation.column(column) is None and not scene.catalog.is_assumed:
+        known = bool(relation.columns) and not relation.columns_uncertain
+        if column is not None and known and relation.column(column) is None:
             raise Failed("42703", f"column {column} does not exist")
     if relation.kind == "p":
         if node.relation.inh:

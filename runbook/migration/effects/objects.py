@@ -79,7 +79,7 @@ def _free(scene: Scene, schema: str, name: str) -> None:
 
 
 def _rename_column(scene: Scene, relation: Relation, node: Any) -> None:
-    known = bool(relation.columns) and not scene.catalog.is_assumed
+    known = bool(relation.columns) and not relation.columns_uncertain
     if known and relation.column(node.subname) is None:
         raise Failed("42703", f"column {node.subname} does not exist")
     if known and relation.column(node.newname) is not None:
@@ -127,7 +127,8 @@ def comment(scene: Scene, node: Any) -> None:
     elif kind == "OBJECT_COLUMN":
         parts = strings(unwrap(node.object).items)
         relation = _needed(scene, Name(parts[-3] if len(parts) > 2 else None, parts[-2]))
-        if relation.columns and relation.column(parts[-1]) is None and not scene.catalog.is_assumed:
+        known = bool(relation.columns) and not relation.columns_uncertain
+        if known and relation.column(parts[-1]) is None:
             raise Failed("42703", f"column {parts[-1]} of relation {relation.name} does not exist")
         scene.lock(relation, SUX)
     elif kind in ("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY", "OBJECT_TABCONSTRAINT"):
