@@ -16,6 +16,7 @@ KNOWN: tuple[tuple[str, str, str, str], ...] = (
     ("audit_plain", "0010", "locks", _NAMED_ANEW),
     ("analytics_atlas", "20230402", "scans", _NAMED_ANEW),
     ("queue_sqlx", "20221001", "locks", _HELD),
+    ("legacy_psql", "011", "locks", _HELD),
 )
 """(history, part of the file's name, facet, reason)"""
 

@@ -63,6 +63,7 @@ def run(scene: Scene, steps: Iterable[Step], what: str, *, certain: bool = True)
             if certain and not conditional:
                 raise
             scene.fails = scene.fails or replace(failed.fails, certain=False)
+            scene.doubt(failed.fails.because)
         scene.catalog = apply_node(scene.catalog, inner)
     scene.catalog, scene.after = before, None
 
