@@ -7,7 +7,8 @@ ATColumnChangeRequiresRewrite and heapam_relation_needs_toast_table. Measured by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from runbook.migration.ast import ColumnSpec, TypeRef, strings, type_ref, unwrap
@@ -60,13 +61,16 @@ BINARY_COERCIBLE: frozenset[tuple[str, str]] = frozenset(
         ("xml", "varchar"),
         ("xml", "bpchar"), ("int4", "oid"), ("oid", "int4"), ("cidr", "inet"), ("bit", "varbit"), ("varbit", "bit"),
         ("pg_node_tree", "text"), ("citext", "text"), ("citext", "varchar"), ("citext", "bpchar"), ("text", "citext"),
-        ("varchar", "citext"), ("xid8", "xid"),
+        ("varchar", "citext"),
     }
     | {(a, b) for r in ("regclass", "regproc", "regtype", "regrole", "regnamespace") for a, b in
        ((r, "oid"), ("oid", r), (r, "int4"), ("int4", r))}
 )  # fmt: skip
 # Types whose default operator class is another type's: an index survives a change between them.
-OPERATOR_CLASS: dict[str, str] = {"varchar": "text", "cidr": "inet", "varbit": "varbit"}
+OPERATOR_CLASS: dict[str, str] = {
+    "varchar": "text", "cidr": "inet", "varbit": "varbit",
+    **dict.fromkeys(("regclass", "regproc", "regtype", "regrole", "regnamespace"), "oid"),
+}  # fmt: skip
 # Types whose typmod is "length + 4" or a length, where growing changes nothing; see widens().
 _LENGTH = frozenset({"varchar", "varbit"})
 _PRECISION = frozenset({"timestamp", "timestamptz", "time", "timetz"})
@@ -198,8 +202,10 @@ def domain_has_constraints(kind: Type, catalog: Catalog) -> bool:
 
 def widens(name: str, old: int, new: int) -> bool:
     """Whether going from one modifier to another of the same type leaves every stored value as it is."""
-    if new == old or (new == -1 and name not in ("bpchar", "bit")):
+    if new in (old, -1):
         return True
+    if name == "interval":
+        return _interval_widens(old, new)
     if old == -1:
         return name in _PRECISION and new >= _MOST_PRECISE
     if name in _LENGTH:
@@ -209,25 +215,51 @@ def widens(name: str, old: int, new: int) -> bool:
     if name == "numeric":
         old_scale, new_scale = (old - _VARHDRSZ) & 0x7FF, (new - _VARHDRSZ) & 0x7FF
         return old_scale == new_scale and (new - _VARHDRSZ) >> 16 >= (old - _VARHDRSZ) >> 16
-    if name == "interval":
-        same_fields = (old >> 16) == (new >> 16)
-        return same_fields and (new & 0xFFFF) >= (old & 0xFFFF)
     return False
+
+
+# Bits of an interval's fields in its modifier, the smallest unit first. Source: intervaltypmodleastfield, timestamp.c.
+_FIELDS = (12, 11, 10, 3, 1, 2)  # second, minute, hour, day, month, year
+_ALL_FIELDS, _FULL_PRECISION = 0x7FFF, 0xFFFF
+
+
+def _interval_widens(old: int, new: int) -> bool:
+    """Whether every interval keeps its smallest unit and its precision. Source: interval_support, timestamp.c."""
+    smallest_old, smallest_new = _smallest_field(old), _smallest_field(new)
+    if smallest_old < smallest_new:
+        return False
+    precision = new & _FULL_PRECISION
+    old_precision = _FULL_PRECISION if old == -1 else old & _FULL_PRECISION
+    return smallest_old > 0 or precision >= _MOST_PRECISE or precision >= old_precision
+
+
+def _smallest_field(typmod: int) -> int:
+    fields = _ALL_FIELDS if typmod == -1 else typmod >> 16 & _ALL_FIELDS
+    return next((place for place, bit in enumerate(_FIELDS) if fields & 1 << bit), 0)
 
 
 def conversion_rewrites(old: Type, new: Type, catalog: Catalog, *, using: Any, column: str) -> bool:
     """Whether ALTER COLUMN TYPE must write every row anew. Source: ATColumnChangeRequiresRewrite, tablecmds.c."""
-    if using is not None and not _is_plain(using, column, new, catalog):
+    steps = casts_of(using, column, catalog) if using is not None else []
+    if steps is None:
         return True
-    if domain_has_constraints(new, catalog) and not _same(old, new):
+    return any(_step_rewrites(a, b, catalog) for a, b in pairwise((old, *steps, new)))
+
+
+def _step_rewrites(old: Type, new: Type, catalog: Catalog) -> bool:
+    """Whether one conversion of the column, by assignment or by a cast, changes what is stored or checks it."""
+    same = _same(old, new)
+    if same and old.domain is not None:
+        return False
+    if domain_has_constraints(new, catalog):
         return True
     source, target = base_of(old, catalog), base_of(new, catalog)
+    if old.domain is not None:  # a value of a domain shows no modifier, so that the target's is applied
+        source = replace(source, typmod=-1)
     if source.array or target.array:
-        return not _same(source, target) or source.typmod != target.typmod
-    if source.name == target.name and source.schema == target.schema:
-        if not target.typmod_known:
-            return True
-        return not widens(source.name, source.typmod, target.typmod)
+        return not _same(source, target) or target.typmod not in (source.typmod, -1)
+    if _same(source, target):
+        return not target.typmod_known or not widens(source.name, source.typmod, target.typmod)
     if {source.name, target.name} == {"timestamp", "timestamptz"}:
         zone = catalog.settings.get("TimeZone", catalog.timezone)
         # The conversion has no precision of its own: a length coercion over it is spared at full precision only.
@@ -245,25 +277,34 @@ def _length_free(source: Type, target: Type) -> bool:
     return same_storage and target.name == "varchar" and source.typmod != -1 and target.typmod >= source.typmod
 
 
-def _is_plain(using: Any, column: str, new: Type, catalog: Catalog) -> bool:
-    """Whether USING says no more than the assignment itself: the column, or the column cast to the new type."""
+def casts_of(using: Any, column: str, catalog: Catalog) -> list[Type] | None:
+    """The types that USING casts the column to, the first one first; None where it says more than casts."""
+    casts: list[Type] = []
     inner = unwrap(using)
-    if inner is not None and inner.DESCRIPTOR.name == "TypeCast":
-        if not _same(type_written(type_ref(inner.type_name), catalog), new):
-            return False
+    while inner is not None and inner.DESCRIPTOR.name == "TypeCast":
+        casts.insert(0, type_written(type_ref(inner.type_name), catalog))
         inner = unwrap(inner.arg)
-    return inner is not None and inner.DESCRIPTOR.name == "ColumnRef" and strings(inner.fields)[-1:] == (column,)
+    plain = inner is not None and inner.DESCRIPTOR.name == "ColumnRef" and strings(inner.fields)[-1:] == (column,)
+    return casts if plain else None
 
 
 def _same(one: Type, other: Type) -> bool:
-    return (one.name, one.array) == (other.name, other.array) and one.schema == other.schema
+    """One type. Where a base type of an extension lives is not known of a type as it is written."""
+    same_place = one.schema == other.schema or (one.kind == "b" and other.kind == "b")
+    return (one.name, one.array) == (other.name, other.array) and same_place
+
+
+def _polymorphic(kind: Type) -> bool:
+    """Whether types of its kind share one operator class: array_ops, enum_ops, range_ops, record_ops."""
+    return kind.array or kind.kind != "b" or (kind.schema == "pg_catalog" and kind.name.endswith("range"))
 
 
 def same_operators(old: Type, new: Type, catalog: Catalog) -> bool:
     """Whether both use one default operator class and equality: indexes and foreign keys stay as they are."""
     one, two = base_of(old, catalog), base_of(new, catalog)
-    if one.array or two.array:
-        return _same(one, two)
+    if _polymorphic(one) or _polymorphic(two):
+        # The class is polymorphic: it must be the very type, not a domain over it. Source: CheckIndexCompatible.
+        return _same(old, new)
     return OPERATOR_CLASS.get(one.name, one.name) == OPERATOR_CLASS.get(two.name, two.name) and (
         one.schema == two.schema or one.name == two.name
     )

@@ -77,7 +77,7 @@ COMPARABLE: frozenset[frozenset[str]] = frozenset(
 )
 """Types with an equality operator between them, so that a foreign key may join them (pfeqop, or an implicit cast)."""
 
-NOT_ORDERED = frozenset({"json", "xml", "point", "box", "polygon", "path", "line", "lseg", "circle", "jsonpath"})
+NOT_ORDERED = frozenset({"json", "xml", "xid", "point", "box", "polygon", "path", "line", "lseg", "circle", "jsonpath"})
 """Types without a default operator class of btree: no index, no key. (box, circle and the like have other methods.)"""
 
 GIN_TYPES = frozenset({"jsonb", "tsvector"})

@@ -10,6 +10,7 @@ from runbook.migration.catalog import Catalog
 from runbook.migration.effects.types import Type, base_of, type_written
 from runbook.migration.refusals.built_in import ASSIGNMENT, COMPARABLE, EXPLICIT, STRINGS, TYPES
 
+_CHAR_NO_STRING = 15  # "char" is of category Z from here on, and S before
 How = Literal["assignment", "explicit"]
 
 
@@ -20,9 +21,10 @@ def castable(source: Type, target: Type, how: How, catalog: Catalog) -> bool | N
         return True
     if not (_known(one) and _known(two)):
         return None
-    if two.name in STRINGS and not two.array:
+    strings = STRINGS | {"char"} if catalog.major < _CHAR_NO_STRING else STRINGS
+    if two.name in strings and not two.array:
         return True
-    if how == "explicit" and one.name in STRINGS and not one.array:
+    if how == "explicit" and one.name in strings and not one.array:
         return True
     if one.array != two.array:
         return False

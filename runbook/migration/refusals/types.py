@@ -4,6 +4,7 @@ be compared (42804, 42846, 42830, 22P02, 22003, 22007, 22008)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from runbook.migration.ast import (
@@ -19,9 +20,9 @@ from runbook.migration.ast import (
     unwrap,
 )
 from runbook.migration.catalog import Catalog, Relation
-from runbook.migration.effects.types import Type, type_of_column, type_written
-from runbook.migration.refusals.built_in import GIN_TYPES, GIST_TYPES, NOT_ORDERED, TYPES
-from runbook.migration.refusals.casting import castable, comparable, constant_refused
+from runbook.migration.effects.types import Type, base_of, casts_of, type_of_column, type_written
+from runbook.migration.refusals.built_in import GIN_TYPES, GIST_TYPES, NOT_ORDERED, STRINGS, TYPES
+from runbook.migration.refusals.casting import How, castable, comparable, constant_refused
 from runbook.migration.result import Fails
 
 
@@ -50,8 +51,12 @@ def wrong_types(node: Any, catalog: Catalog) -> Iterator[Fails]:
 def _operators(relation: Relation, name: str, method: str, catalog: Catalog) -> Iterator[Fails]:
     """42704 where the column's type has no default operator class for the access method."""
     column = relation.column(name)
-    kind = type_of_column(column, catalog) if column is not None else None
-    if kind is None or kind.schema != "pg_catalog" or kind.name not in TYPES:
+    if column is not None:
+        yield from _lacks_operators(type_of_column(column, catalog), method, catalog)
+
+
+def _lacks_operators(kind: Type, method: str, catalog: Catalog) -> Iterator[Fails]:
+    if kind.schema != "pg_catalog" or kind.name not in TYPES:
         return
     extension = catalog.extensions.get({"gin": "btree_gin", "gist": "btree_gist"}.get(method, ""))
     lacks = (
@@ -82,26 +87,50 @@ def _changes(node: Any, relation: Relation, catalog: Catalog) -> Iterator[Fails]
             )
             continue
         old, new = type_of_column(column, catalog), type_written(type_ref(definition.type_name), catalog)
-        if using is None:
-            if castable(old, new, "assignment", catalog) is False:
-                because = f"column {column.name} cannot be cast automatically from {old.printed} to {new.printed}: it needs USING"
-                yield Fails("42804", because, certain=True)
-        elif is_node(using, "TypeCast"):
-            inner = unwrap(using.arg)
-            to = type_written(type_ref(using.type_name), catalog)
-            if _is_column(inner, column.name):
-                if castable(old, to, "explicit", catalog) is False:
-                    yield Fails("42846", f"cannot cast type {old.printed} to {to.printed}", certain=True)
-                elif castable(to, new, "assignment", catalog) is False:
-                    because = f"USING gives {to.printed}, which cannot be cast automatically to {new.printed}"
-                    yield Fails("42804", because, certain=True)
-        elif _is_column(using, column.name) and castable(old, new, "assignment", catalog) is False:
-            because = f"USING gives {old.printed}, which cannot be cast automatically to {new.printed}"
+        refused = next(_conversion(old, new, using, column.name, catalog), None)
+        if refused is None and definition.HasField("coll_clause"):
+            refused = _not_collatable(new, catalog)
+        if refused is not None:
+            yield refused
+        elif _can_convert(old, new, using, column.name, catalog):
+            methods = {i.method for i in relation.indexes if column.name in i.columns and i.default_operator_classes}
+            for method in sorted(methods):
+                yield from _lacks_operators(base_of(new, catalog), method, catalog)
+
+
+def _conversion(old: Type, new: Type, using: Any, name: str, catalog: Catalog) -> Iterator[Fails]:
+    """What the conversion that is written, or that is meant without USING, is refused with."""
+    if using is None:
+        if castable(old, new, "assignment", catalog) is False:
+            because = f"column {name} cannot be cast automatically from {old.printed} to {new.printed}: it needs USING"
             yield Fails("42804", because, certain=True)
+        return
+    casts = casts_of(using, name, catalog)
+    if casts is None:
+        return
+    for one, two in pairwise((old, *casts)):
+        if castable(one, two, "explicit", catalog) is False:
+            yield Fails("42846", f"cannot cast type {one.printed} to {two.printed}", certain=True)
+    gives = (old, *casts)[-1]
+    if castable(gives, new, "assignment", catalog) is False:
+        because = f"USING gives {gives.printed}, which cannot be cast automatically to {new.printed}"
+        yield Fails("42804", because, certain=True)
 
 
-def _is_column(node: Any, name: str) -> bool:
-    return is_node(node, "ColumnRef") and strings(node.fields)[-1:] == (name,)
+def _can_convert(old: Type, new: Type, using: Any, name: str, catalog: Catalog) -> bool:
+    """Whether all the casts are known to exist; of a USING that computes something that is taken for granted."""
+    casts = casts_of(using, name, catalog) if using is not None else []
+    if casts is None:
+        return True
+    how: How = "explicit" if casts else "assignment"
+    return all(castable(one, two, how, catalog) for one, two in pairwise((old, *casts, new)))
+
+
+def _not_collatable(kind: Type, catalog: Catalog) -> Fails | None:
+    base = base_of(kind, catalog)
+    if base.schema != "pg_catalog" or base.name not in TYPES or base.name in STRINGS:
+        return None
+    return Fails("42804", f"collations are not supported by type {kind.printed}", certain=True)
 
 
 # -- defaults -------------------------------------------------------------------------------------------------------
