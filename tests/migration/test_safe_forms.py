@@ -215,7 +215,9 @@ def test_a_renamed_table_answers_to_both_names_until_the_last_step(server_databa
     sql = "ALTER TABLE parent RENAME TO ancestor"
     first, last = safe_form(database, sql, "safe")
     run(database, "safe", first)
-    run(database, "safe", "INSERT INTO parent VALUES (1000, 'old code')", "UPDATE parent SET code = 'x' WHERE id = 1000")
+    run(
+        database, "safe", "INSERT INTO parent VALUES (1000, 'old code')", "UPDATE parent SET code = 'x' WHERE id = 1000"
+    )
     assert database.execute("SELECT code FROM safe.ancestor WHERE id = 1000") == [("x",)]
     run(database, "safe", "DELETE FROM parent WHERE id = 1000", last)
     run(database, "plain", sql)
@@ -264,12 +266,20 @@ def test_no_step_reads_or_rewrites_a_table_while_others_wait(server_database: Da
 
 def busy(found: Catalog) -> Catalog:
     """The same schema with tables of 100 GB that hundreds write to each second."""
-    size: dict[str, Any] = {"rows": 5e8, "pages": 13_000_000, "bytes": 100 << 30, "writes_per_s": 500.0, "index_scans": 10**9}
+    size: dict[str, Any] = {
+        "rows": 5e8,
+        "pages": 13_000_000,
+        "bytes": 100 << 30,
+        "writes_per_s": 500.0,
+        "index_scans": 10**9,
+    }
     grown = {k: replace(r, **size) if r.kind in ("r", "p", "m") else r for k, r in found.relations.items()}
     return replace(found, relations=grown)
 
 
-def test_no_step_raises_the_hazard_that_it_replaces_where_the_table_is_large_and_busy(server_database: Database) -> None:
+def test_no_step_raises_the_hazard_that_it_replaces_where_the_table_is_large_and_busy(
+    server_database: Database,
+) -> None:
     database = server_database
     database.execute(SETUP.format(schema="safe"))
     server = busy(catalog_of(database))
@@ -284,7 +294,12 @@ def test_no_step_raises_the_hazard_that_it_replaces_where_the_table_is_large_and
             script = "SET search_path = safe;\n" + "\n".join(hazard.safe_sql)
             for step in forecast(parse(script, runner="psql"), server).statements:
                 assert hazard.id not in {h.id for h in step.hazards}, (sql, step.sql)
-    assert replaced >= {"table-rewrite", "scan-under-exclusive-lock", "create-index-blocks-writes", "unbatched-backfill"}
+    assert replaced >= {
+        "table-rewrite",
+        "scan-under-exclusive-lock",
+        "create-index-blocks-writes",
+        "unbatched-backfill",
+    }
 
 
 WRITES = (

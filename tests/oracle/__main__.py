@@ -1,4 +1,4 @@
-"""The full matrix: ``python -m tests.oracle [--major N ...] [--case PART] [--live]``.
+"""The full matrix: ``python -m tests.oracle [--major N ...] [--case PART] [--live] [--quiet]``.
 
 Prints every disagreement, and the agreement per major. Exit code 1 where one is not among the known ones.
 """
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--major", type=int, action="append")
     parser.add_argument("--case", default="")
     parser.add_argument("--live", action="store_true", help="also run each statement in a transaction and look")
+    parser.add_argument("--quiet", action="store_true", help="name only what is not listed as known")
     options = parser.parse_args()
     fixtures, cases = load()
     chosen = [c for c in cases if options.case in c.name and (seen(c.name, 18) is not None or options.live)]
@@ -33,10 +34,13 @@ def main() -> int:
                 try:
                     told += compare(bench, group, fixtures, major, live=options.live)
                 except NotHere as reason:
-                    print(f"  {major} skipped {', '.join(c.name for c in group)} ({reason})")
+                    if not options.quiet:
+                        print(f"  {major} skipped {', '.join(c.name for c in group)} ({reason})")
                     skipped += len(group)
             bench.close()
         for one in told:
+            if options.quiet and one.known:
+                continue
             print(f"  {major} {one}" + (f" (known: {KNOWN[one.case][1]})" if one.known else ""))
         total = len(chosen) - skipped
         locks = {d.case for d in told if d.facet == "locks"}

@@ -54,7 +54,7 @@ def replaced_function(node: Any, catalog: Catalog) -> Iterator[Fails]:
 
 _ALL_SETTINGS = 200  # every server has more; a catalog with fewer was given some only
 
-# What SET takes and the probe of settings leaves out, or pg_settings does not show. Source: GUC_NO_SHOW_ALL in guc_tables.c; gram.y.
+# What SET takes and the probe of settings leaves out, or pg_settings does not show. Source: GUC_NO_SHOW_ALL (guc_tables.c), gram.y.
 _SPECIAL_SETTINGS = frozenset(
     {
         "role", "session_authorization", "transaction_isolation", "transaction_read_only", "transaction_deferrable",
