@@ -192,6 +192,8 @@ def _function(call: Any, catalog: Catalog | None, *, data_added: bool) -> Iterat
     used = qualified(call.funcname)
     if used.schema not in (None, "pg_catalog"):
         return
+    if (used.schema, used.name) == ("pg_catalog", "extract"):  # EXTRACT(... FROM ...): date_part() before 14
+        return
     count = len(call.args)
     whole = data.ADDED_FUNCTIONS if data_added else data.REMOVED_FUNCTIONS
     arities = data.ADDED_FUNCTION_ARITIES if data_added else data.REMOVED_FUNCTION_ARITIES

@@ -70,6 +70,8 @@ def is_built_in(name: Name) -> bool:
 
 
 def _of(function: Function) -> str:
+    if function.volatility != "v":  # a body that is more volatile than it says is not inlined: what it says counts
+        return function.volatility
     return function.inlined_volatility or function.volatility
 
 
