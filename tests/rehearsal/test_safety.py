@@ -79,10 +79,22 @@ async def test_a_commit_hidden_in_a_string_is_not_sent(database: Database) -> No
     assert done.rehearsal.failure.index == 2
 
 
-async def test_a_number_that_a_trigger_took_is_named(database: Database) -> None:
+async def test_a_number_that_a_function_takes_is_given_back_where_its_body_tells(database: Database) -> None:
     database.execute(SHOP)
     database.execute("SELECT nextval('loose')")
     done = await rehearse(parse("SELECT next_one()"), database.dsn())
+    assert done.rehearsal.left_behind == ()
+    assert database.execute("SELECT last_value FROM loose") == [(1,)]
+
+
+async def test_a_number_that_a_function_took_unseen_is_named(database: Database) -> None:
+    database.execute(SHOP)
+    database.execute("SELECT nextval('loose')")
+    database.execute(
+        "CREATE FUNCTION next_of(name text) RETURNS bigint LANGUAGE plpgsql AS"
+        " $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT nextval(%L)', name) INTO n; RETURN n; END $$"
+    )
+    done = await rehearse(parse("SELECT next_of('loose')"), database.dsn())
     assert [left.what.split(":")[0] for left in done.rehearsal.left_behind] == [
         "sequence public.loose went from 1 to 2"
     ]
