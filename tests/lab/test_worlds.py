@@ -20,6 +20,12 @@ def test_the_same_seed_draws_the_same_scenario() -> None:
         assert (again.id, again.expected, again.sqlstate) == (scenario.id, scenario.expected, scenario.sqlstate)
 
 
+def test_as_written_every_scenario_needs_only_the_servers_that_pip_brings() -> None:
+    from tests.support import WHEEL_MAJORS
+
+    assert {major for s in list_scenarios() for major in (s.local_major, s.production_major)} <= WHEEL_MAJORS.keys()
+
+
 def test_names_change_as_words_and_keywords_do_not() -> None:
     world = draw("any")
     renamed = world.text("SELECT o.total_net FROM orders o ORDER BY o.customer_id; -- border orderly")

@@ -57,7 +57,7 @@ SCENARIOS = (
         runners=ONE_FILE,
         local_majors=(17, 18),
         production_majors=(13, 14, 15, 17, 18),
-        production_major=17,
+        production_major=18,
         unfault=as_superuser("CREATE EXTENSION pg_stat_statements"),
         sqlstate="42501",
     ),
