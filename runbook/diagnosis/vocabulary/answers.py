@@ -1,0 +1,18 @@
+"""Facts of the group answer: what only a person can tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
+    ("answer", "seen", "str", "what the engineer sees: failed, hanging, running, broken, planned", "failed"),
+    ("answer", "client_alive", "str", "is the job that runs the migration still alive: yes, no", "yes"),
+    ("answer", "error_from", "str", "who got the error: migration, application", "migration"),
+    ("answer", "elapsed_matches_timeout", "str", "did it fail after the time statement_timeout allows: yes, no", "yes"),
+    ("answer", "waited_for_lock", "str", "did anybody see it wait for a lock: yes, no", "no"),
+    ("answer", "blocker_may_end", "str", "may the blocking session be ended: yes, no", "no"),
+    ("answer", "object_made_by", "str", "who made the object that exists already: earlier_run, by_hand", "by_hand"),
+    ("answer", "wrapped_in_transaction", "str", "does the runner wrap the file in a transaction: yes, no", "yes"),
+    ("answer", "old_version_running", "str", "does an older version of the application still run: yes, no", "yes"),
+)
+"""Group, name, type, meaning, sample."""
