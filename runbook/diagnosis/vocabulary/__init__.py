@@ -11,7 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.diagnosis.vocabulary import answers, error, failing, history, locks, migration, role, schema, sides
+from runbook.diagnosis.vocabulary import (
+    answers,
+    dependency,
+    error,
+    failing,
+    history,
+    locks,
+    migration,
+    role,
+    schema,
+    sides,
+)
 
 SIDES = ("local", "production")
 
@@ -39,6 +50,7 @@ _OTHER = (
     *role.FACTS,
     *schema.FACTS,
     *history.FACTS,
+    *dependency.FACTS,
     *answers.FACTS,
 )
 

@@ -1,0 +1,140 @@
+"""What stands in the way of the statement at fault: the objects that depend on what it changes or takes away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from runbook.failure.report import ErrorReport
+from runbook.migration.catalog import Catalog
+from runbook.migration.dropping import HOLDING_COLUMN
+from runbook.triage.case import Case, Facts
+from runbook.triage.failing import AtFault, parts_of, statement_at_fault
+
+# The first words of pg_describe_object (src/backend/catalog/objectaddress.c, getObjectDescription), longest first.
+_KINDS = (
+    ("materialized view ", "matview"),
+    ("publication of table ", "publication"),
+    ("publication of schema ", "publication"),
+    ("statistics object ", "statistics"),
+    ("default value for ", "default"),
+    ("composite type ", "type"),
+    ("foreign table ", "table"),
+    ("event trigger ", "event trigger"),
+    ("operator class ", "operator class"),
+    ("operator family ", "operator family"),
+    *((f"{kind} ", kind) for kind in (
+        "view", "rule", "policy", "trigger", "column", "function", "procedure", "aggregate", "constraint", "index",
+        "type", "domain", "table", "sequence", "schema", "extension", "cast", "operator", "collation", "server",
+    )),
+)  # fmt: skip
+_DEPENDS = re.compile(r"^(?P<what>.+?) depends on (?P<on>.+)$")
+_GENERATED = re.compile(r'^Column "(?P<column>.+)" is used by generated column "(?P<by>.+)"\.$')
+# XX000 up to 16, where ALTER COLUMN TYPE did not know functions and publications (ATExecAlterColumnType, tablecmds.c)
+_UNEXPECTED = re.compile(r"^unexpected object depending on column: (?P<what>.+)$")
+_REQUIRES = re.compile(r"^cannot drop (?P<on>.+) because (?P<what>.+) requires it$")
+_READ = frozenset({"view", "matview", "policy", "trigger", "publication", "function", "rule", "generated column"})
+_ENOUGH = 60
+
+
+def state(facts: Facts, case: Case) -> None:
+    """State ``dependency.blockers``: from the error's own words, then from production's catalog."""
+    fault = statement_at_fault(case)
+    error = case.error
+    found = {b["description"]: b for b in _from_error(error, _table(fault, error))} if error is not None else {}
+    refused = error is None or error.sqlstate in ("2BP01", "0A000", "42601", "XX000")
+    catalog = case.production.catalog if case.production is not None else None
+    if fault is not None and refused:
+        if not found:
+            found = {b["description"]: b for b in _from_forecast(fault)}
+        if found and catalog is not None:  # ALTER COLUMN TYPE names only the first
+            for blocker in _from_catalog(fault, catalog):
+                found.setdefault(blocker["description"], blocker)
+    if not found and error is None and catalog is None:
+        facts.unknown("dependency.blockers", "there is no error, and production's catalog is not known")
+        return
+    local = _descriptions(case.local.catalog) if case.local is not None and case.local.catalog is not None else None
+    for blocker in found.values():
+        blocker["on_local"] = _on_local(blocker["description"], blocker["kind"], local)
+    facts.know(
+        "dependency.blockers",
+        list(found.values())[:_ENOUGH],
+        "named by the error" if error is not None else "by the forecast on production's catalog",
+        side="production",
+        readings="production/dependants",
+    )
+
+
+def blocker(description: str, on: str, named: str) -> dict[str, Any]:
+    """One object in the way, from what ``pg_describe_object`` says of it and of what it depends on."""
+    description = description.removeprefix("rule _RETURN on ")  # a view, as ALTER COLUMN TYPE names it
+    kind, on_kind = kind_of(description), kind_of(on)
+    if kind == "column" and on_kind == "column":
+        kind = "generated column"
+    return {"kind": kind, "description": description, "on_kind": on_kind, "on": on, "on_local": None, "named": named}
+
+
+def kind_of(description: str) -> str:
+    """The kind of object that a description begins with; empty for words of another language."""
+    return next((kind for words, kind in _KINDS if f"{description} ".startswith(words)), "")
+
+
+def _table(fault: AtFault | None, error: ErrorReport) -> str:
+    """The bare name of the table at hand, for the message that leaves it out."""
+    relation = parts_of(fault.statement).relation if fault is not None else None
+    return relation.name if relation is not None else error.subject.relation or ""
+
+
+def _from_error(error: ErrorReport, table: str) -> Iterator[dict[str, Any]]:
+    for pattern in (_UNEXPECTED, _REQUIRES):
+        if match := pattern.match(error.message):
+            on = match["on"] if "on" in pattern.groupindex else f"column {error.subject.column or ''}".strip()
+            yield blocker(match["what"], on, "error")
+    if error.sqlstate not in ("2BP01", "0A000", "42601"):
+        return
+    for line in (error.detail or "").splitlines():
+        if match := _DEPENDS.match(line.strip()):
+            yield blocker(match["what"], match["on"], "error")
+        elif match := _GENERATED.match(line.strip()):
+            of = f" of table {table}" if table else ""
+            yield blocker(f"column {match['by']}{of}", f"column {match['column']}{of}", "error")
+
+
+def _from_forecast(fault: AtFault) -> Iterator[dict[str, Any]]:
+    """What the forecast names: its sentences hold pg_describe_object's words."""
+    fails = fault.forecast.fails if fault.forecast is not None else None
+    if fails is None or fails.sqlstate not in ("2BP01", "0A000", "42601"):
+        return
+    head, _, sentence = fails.because.rpartition(": ")
+    if match := re.match(r"^(?P<what>.+?) (?:depends on|is generated from) (?P<on>.+)$", sentence):
+        on = head.removeprefix("cannot drop ") if match["on"] == "it" else match["on"]
+        yield blocker(match["what"], on if kind_of(on) else f"table {on}", "forecast")
+
+
+def _from_catalog(fault: AtFault, catalog: Catalog) -> Iterator[dict[str, Any]]:
+    """What else depends on the column that the statement changes, and would refuse it next."""
+    parts = parts_of(fault.statement)
+    if parts.relation is None or not parts.ddl or fault.statement.kind != "ALTER TABLE":
+        return
+    relation = catalog.find(parts.relation.schema, parts.relation.name)
+    for dependant in relation.dependants if relation is not None else ():
+        if dependant.column in parts.columns and dependant.kind in HOLDING_COLUMN:
+            found = blocker(
+                dependant.description, f"column {dependant.column} of table {parts.relation.name}", "catalog"
+            )
+            yield found | {"kind": dependant.kind}
+
+
+def _descriptions(local: Catalog) -> frozenset[str]:
+    """Everything on local that depends on something, as pg_describe_object writes it."""
+    of_relations = (d.description for r in local.relations.values() for d in r.dependants)
+    of_functions = (d.description for fs in local.functions.values() for f in fs for d in f.used_by)
+    return frozenset((*of_relations, *of_functions))
+
+
+def _on_local(description: str, kind: str, local: frozenset[str] | None) -> bool | None:
+    """Whether local has it too; None where nothing that was read tells."""
+    if local is None or kind not in _READ:
+        return None
+    return description in local
