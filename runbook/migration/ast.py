@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 from runbook.migration.tags import enum_name
+from runbook.migration.tree import all_of, by_kind, children, fields, has, is_node, node_name, unwrap, walk
 from runbook.sql import quote_qualified
 
 __all__ = [
@@ -23,7 +24,10 @@ __all__ = [
     "Name",
     "RelationUse",
     "TypeRef",
+    "all_of",
     "alter_commands",
+    "by_kind",
+    "children",
     "column_spec",
     "column_specs",
     "columns_used",
@@ -32,6 +36,7 @@ __all__ = [
     "constraint_specs",
     "enum_name",
     "functions_used",
+    "has",
     "is_node",
     "is_null",
     "node_name",
@@ -45,8 +50,6 @@ __all__ = [
     "unwrap",
     "walk",
 ]
-
-_MESSAGE = 11  # google.protobuf.descriptor.FieldDescriptor.TYPE_MESSAGE
 
 
 class Name(NamedTuple):
@@ -174,90 +177,9 @@ class FunctionUse:
     variadic: bool = False
 
 
-_WRAPPER, _LEAF, _INNER = 1, 2, 3
-_LEAVES = frozenset({"String", "Integer", "Float", "Boolean", "BitString", "A_Star"})
-_shapes: dict[type, int] = {}
-
-
-def _shape(node: Any) -> int:
-    """Whether a message is the Node wrapper, holds no other message, or may hold some: decided once per class."""
-    shape = _shapes.get(type(node))
-    if shape is None:
-        name = node.DESCRIPTOR.name
-        shape = _WRAPPER if name == "Node" else _LEAF if name in _LEAVES else _INNER
-        _shapes[type(node)] = shape
-    return shape
-
-
-def unwrap(node: Any) -> Any:
-    """The concrete message inside a ``Node`` wrapper (None if it is empty); any other message as it is."""
-    if node is None or _shape(node) != _WRAPPER:
-        return node
-    which = node.WhichOneof("node")
-    return getattr(node, which) if which else None
-
-
-def node_name(node: Any) -> str:
-    """``AlterTableStmt``, ``IndexStmt`` ...; empty for None."""
-    return str(node.DESCRIPTOR.name) if node is not None else ""
-
-
-def is_node(node: Any, *names: str) -> bool:
-    """Whether ``node`` is a message of one of these names."""
-    return node is not None and node.DESCRIPTOR.name in names
-
-
-def walk(node: Any) -> Iterator[Any]:
-    """Every concrete message in the tree, ``node`` first, in the order of the text's structure. Never recursive.
-
-    A statement is walked by everything that asks about it, one after another: the last one's messages are kept.
-    """
-    global _walked
-    root, messages = _walked
-    if node is not None and node is root:
-        return iter(messages)
-    if node is None or not node.DESCRIPTOR.name.endswith("Stmt"):
-        return _walk(node)
-    messages = tuple(_walk(node))
-    _walked = (node, messages)
-    return iter(messages)
-
-
-_walked: tuple[Any, tuple[Any, ...]] = (None, ())
-
-
-def _walk(node: Any) -> Iterator[Any]:
-    stack = [node]
-    while stack:
-        current = unwrap(stack.pop())
-        if current is None:
-            continue
-        yield current
-        if _shape(current) == _INNER:
-            stack.extend(reversed([child for _, child in _fields(current)]))
-
-
-def children(node: Any) -> Iterator[Any]:
-    """The messages one level below, wrapped or not."""
-    return (child for _, child in _fields(node))
-
-
-def _fields(node: Any) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for field, value in node.ListFields():
-        if field.type == _MESSAGE:
-            if hasattr(value, "DESCRIPTOR"):
-                found.append((field.name, value))
-            else:
-                name = field.name
-                found.extend((name, item) for item in value)
-    return found
-
-
 def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
     """The names in a list of String nodes; what is not a String (a star) is left out."""
-    found = (unwrap(n) for n in nodes)
-    return tuple(n.sval for n in found if is_node(n, "String"))
+    return tuple([n.sval for n in map(unwrap, nodes) if node_name(n) == "String"])
 
 
 def qualified(nodes: Iterable[Any] | Any) -> Name:
@@ -492,26 +414,23 @@ def _specs(nodes: Iterable[Any], column: str | None) -> Iterator[ConstraintSpec]
 def functions_used(node: Any) -> tuple[FunctionUse, ...]:
     """Every function call in the tree (operators and SQL syntax such as COALESCE are not calls)."""
     return tuple(
-        FunctionUse(qualified(n.funcname), len(n.args), n.location, n.func_variadic)
-        for n in walk(node)
-        if n.DESCRIPTOR.name == "FuncCall"
+        FunctionUse(qualified(n.funcname), len(n.args), n.location, n.func_variadic) for n in all_of(node, "FuncCall")
     )
 
 
 @_remembered
 def types_used(node: Any) -> tuple[TypeRef, ...]:
     """Every type named in the tree: of columns, casts, arguments, results."""
-    return tuple(type_ref(n) for n in walk(node) if n.DESCRIPTOR.name == "TypeName")
+    return tuple(type_ref(n) for n in all_of(node, "TypeName"))
 
 
 @_remembered
 def columns_used(node: Any) -> tuple[tuple[str, ...], ...]:
     """Every column reference as its parts: ``("id",)``, ``("t", "id")``; a star is ``"*"``."""
     found = []
-    for n in walk(node):
-        if n.DESCRIPTOR.name == "ColumnRef":
-            parts = (unwrap(f) for f in n.fields)
-            found.append(tuple(p.sval if is_node(p, "String") else "*" for p in parts))
+    for n in all_of(node, "ColumnRef"):
+        parts = (unwrap(f) for f in n.fields)
+        found.append(tuple(p.sval if is_node(p, "String") else "*" for p in parts))
     return tuple(found)
 
 
@@ -564,7 +483,7 @@ def relations_used(node: Any) -> tuple[RelationUse, ...]:
         current = unwrap(item)
         if current is None:
             continue
-        name = current.DESCRIPTOR.name
+        name = node_name(current)
         if name == "RangeVar":
             relation = relation_name(current)
             use = _USES.get((parent, field), context or "ddl")
@@ -580,17 +499,16 @@ def relations_used(node: Any) -> tuple[RelationUse, ...]:
             context = "read"
         if name == "CopyStmt" and current.HasField("relation"):
             context = "insert" if current.is_from else "read"
-        if _shape(current) == _INNER:
-            stack.extend(reversed(_scoped(current, name, context, hidden)))
+        stack.extend(reversed(_scoped(current, name, context, hidden)))
     return tuple(found)
 
 
 def _scoped(node: Any, name: str, context: str, hidden: frozenset[str]) -> list[_Visit]:
     """The children of ``node`` with the CTE names that hide relations in each."""
-    fields = _fields(node)
-    clause = next((child for field, child in fields if field == "with_clause"), None)
+    below = fields(node)
+    clause = next((child for field, child in below if field == "with_clause"), None)
     if clause is None:
-        return [(child, name, field, context, hidden) for field, child in fields]
+        return [(child, name, field, context, hidden) for field, child in below]
     ctes = [unwrap(c) for c in clause.ctes]
     every = hidden | {c.ctename for c in ctes}
     seen = hidden
@@ -599,7 +517,7 @@ def _scoped(node: Any, name: str, context: str, hidden: frozenset[str]) -> list[
         # A CTE that is not recursive does not see itself: WITH t AS (SELECT ... FROM t) reads the table t.
         visits.append((cte.ctequery, "CommonTableExpr", "ctequery", context, every if clause.recursive else seen))
         seen = seen | {cte.ctename}
-    visits += [(child, name, field, context, every) for field, child in fields if field != "with_clause"]
+    visits += [(child, name, field, context, every) for field, child in below if field != "with_clause"]
     return visits
 
 

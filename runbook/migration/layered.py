@@ -13,7 +13,7 @@ _RATIO = 8  # a layer this many times larger than the one over it is left alone:
 
 
 class Layered(Mapping[K, V], Generic[K, V]):
-    """``base`` with layers of changes over it, newest last; layers of like size are merged, so there are few of them.
+    """``base`` with layers of changes over it, newest first; layers of like size are merged, so there are few of them.
 
     ``changed({key: value, other: None})`` is a new mapping where ``other`` is gone. The cost of n changes is n log n in
     all, and a lookup passes at most log n layers.
@@ -37,14 +37,13 @@ class Layered(Mapping[K, V], Generic[K, V]):
         for key, value in changes.items():
             length += (value is not None) - (key in self)
             layer[key] = _GONE if value is None else value
-        layers = [*self._layers, layer]
-        while len(layers) > 1 and len(layers[-2]) <= _RATIO * len(layers[-1]):
-            top = layers.pop()
-            layers[-1] = {**layers[-1], **top}
-        return Layered(self._base, tuple(layers), length)
+        older = list(self._layers)
+        while older and len(older[0]) <= _RATIO * len(layer):
+            layer = {**older.pop(0), **layer}
+        return Layered(self._base, (layer, *older), length)
 
     def __getitem__(self, key: K) -> V:
-        for layer in reversed(self._layers):
+        for layer in self._layers:
             found = layer.get(key)
             if found is not None:
                 if found is _GONE:
@@ -53,14 +52,14 @@ class Layered(Mapping[K, V], Generic[K, V]):
         return self._base[key]
 
     def get(self, key: K, default: Any = None) -> Any:
-        for layer in reversed(self._layers):
+        for layer in self._layers:
             found = layer.get(key)
             if found is not None:
                 return default if found is _GONE else found
         return self._base.get(key, default)
 
     def __contains__(self, key: object) -> bool:
-        for layer in reversed(self._layers):
+        for layer in self._layers:
             found = layer.get(key)  # type: ignore[arg-type]
             if found is not None:
                 return found is not _GONE
@@ -68,7 +67,7 @@ class Layered(Mapping[K, V], Generic[K, V]):
 
     def __iter__(self) -> Iterator[K]:
         merged: dict[K, object] = {}
-        for layer in self._layers:
+        for layer in reversed(self._layers):
             merged.update(layer)
         for key in self._base:
             if key not in merged:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runbook.migration.apply.tables import expression_text
 from runbook.migration.ast import constant, enum_name, is_node, strings, unwrap
 from runbook.migration.catalog import Catalog, Relation
+from runbook.migration.deparse import expression_text
 from runbook.migration.safe_parts import ALONE, sql_of
 from runbook.sql import quote_ident, quote_qualified
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.migration.apply.tables import expression_text
 from runbook.migration.ast import AlterCommand, is_node, strings, unwrap, walk
 from runbook.migration.catalog import Catalog, Column, Constraint, Index, Relation
+from runbook.migration.deparse import expression_text, type_sql
 from runbook.migration.safe_batches import loop, primary_key
-from runbook.migration.safe_parts import ALONE, LATER, not_null, not_null_name, type_sql, with_ending
+from runbook.migration.safe_parts import ALONE, LATER, not_null, not_null_name, with_ending
 from runbook.sql import quote_ident, quote_literal, quote_qualified
 
 _ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}

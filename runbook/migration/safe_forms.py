@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.migration import runner_files
-from runbook.migration.apply.tables import constraint_name, expression_text, index_of
+from runbook.migration.apply.tables import constraint_name, index_of
 from runbook.migration.ast import (
     AlterCommand,
     ColumnSpec,
@@ -23,11 +23,12 @@ from runbook.migration.ast import (
     is_null,
 )
 from runbook.migration.catalog import Catalog, Relation
+from runbook.migration.deparse import expression_text, type_sql
 from runbook.migration.model import Statement
 from runbook.migration.revise import replace
 from runbook.migration.safe_batches import batches_of, loop, primary_key
 from runbook.migration.safe_columns import type_change
-from runbook.migration.safe_parts import ALONE, LATER, NOT_NULL_NOT_VALID, not_null, sql_of, type_sql
+from runbook.migration.safe_parts import ALONE, LATER, NOT_NULL_NOT_VALID, not_null, sql_of
 from runbook.migration.safe_renames import rename
 from runbook.sql import quote_ident, quote_literal, quote_qualified
 

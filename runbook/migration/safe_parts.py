@@ -6,6 +6,7 @@ from typing import Any
 
 from runbook.migration import runner_files
 from runbook.migration.catalog import Catalog, Relation
+from runbook.migration.deparse import statement_text
 from runbook.sql import quote_ident
 
 LATER = "-- in a later transaction: it reads the table, and lets others write\n"
@@ -26,16 +27,7 @@ def not_null_name(relation: Relation, column: str) -> str:
 
 def sql_of(node: Any) -> str:
     """A statement's node as SQL, with a semicolon."""
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT 1")
-    holder = tree.stmts[0].stmt
-    holder.Clear()
-    name = node.DESCRIPTOR.name
-    field = next(f.name for f in holder.DESCRIPTOR.fields if f.message_type.name == name)
-    getattr(holder, field).CopyFrom(node)
-    return str(deparse(tree)).strip() + ";"
+    return statement_text(node) + ";"
 
 
 def not_null(table: str, column: str, relation: Relation, catalog: Catalog) -> list[str]:
@@ -53,13 +45,3 @@ def not_null(table: str, column: str, relation: Relation, catalog: Catalog) -> l
         f"ALTER TABLE {table} ALTER COLUMN {plain} SET NOT NULL;",
         f"ALTER TABLE {table} DROP CONSTRAINT {name};",
     ]
-
-
-def type_sql(type_name: Any) -> str:
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT NULL::int")
-    cast = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast
-    cast.type_name.CopyFrom(type_name)
-    return str(deparse(tree)).split("::", 1)[1].strip()

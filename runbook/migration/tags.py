@@ -180,7 +180,15 @@ _TRANSACTION: dict[str, str] = {
 
 def enum_name(node: Any, field: str) -> str:
     """The name of an enum field's value: ``enum_name(drop, "remove_type")`` is ``"OBJECT_TABLE"``."""
-    return str(node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name)
+    key = (type(node), field)
+    names = _enum_names.get(key)
+    if names is None:
+        values = node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+        names = _enum_names[key] = {number: str(value.name) for number, value in values.items()}
+    return names[getattr(node, field)]
+
+
+_enum_names: dict[tuple[type, str], dict[int, str]] = {}  # asked a hundred thousand times of a long migration
 
 
 def command_tag(node: Any) -> str:

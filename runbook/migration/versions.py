@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 from runbook.migration import versions_data as data
-from runbook.migration.ast import constant, enum_name, is_node, options, qualified, relation_name, unwrap, walk
+from runbook.migration.ast import by_kind, constant, enum_name, is_node, options, qualified, relation_name, unwrap
 from runbook.migration.catalog import Catalog
 from runbook.migration.model import Statement
 from runbook.migration.syntax_rules import RULES, Rule
@@ -123,14 +123,16 @@ def _rules_by_node() -> dict[str, tuple[Rule, ...]]:
 
 def _requirements(node: Any, sql: str, catalog: Catalog | None) -> Iterator[Requirement]:
     rules = _rules_by_node()
-    for part in walk(node):
-        name = part.DESCRIPTOR.name
+    for name, parts in by_kind(node).items():
         for rule in rules.get(name, ()):
-            if rule.holds(part):
-                yield Requirement(rule.feature, rule.minimum, _kind(rule), rule.sqlstate, rule.source, _line(part, sql))
-        for kind, used, sqlstate, table in _named(part, name, catalog, data_added=True):
-            major = table[used]
-            yield Requirement(_bare(used), major * 10000, kind, sqlstate, _CATALOG_SOURCE, _line(part, sql))
+            for part in parts:
+                if rule.holds(part):
+                    line = _line(part, sql)
+                    yield Requirement(rule.feature, rule.minimum, _kind(rule), rule.sqlstate, rule.source, line)
+        for part in parts if name in _NAMING else ():
+            for kind, used, sqlstate, table in _named(part, name, catalog, data_added=True):
+                major = table[used]
+                yield Requirement(_bare(used), major * 10000, kind, sqlstate, _CATALOG_SOURCE, _line(part, sql))
     yield from _literals(sql)
     if catalog is not None:
         yield from _on_partitioned(node, catalog)
@@ -151,9 +153,10 @@ def _kind(rule: Rule) -> Kind:
 
 
 def _removals(node: Any, sql: str, catalog: Catalog | None) -> Iterator[Removal]:
-    for part in walk(node):
-        for kind, used, sqlstate, table in _named(part, part.DESCRIPTOR.name, catalog, data_added=False):
-            yield Removal(_bare(used), table[used] * 10000, kind, sqlstate, _CATALOG_SOURCE, _line(part, sql))
+    for name, parts in by_kind(node).items():
+        for part in parts if name in _NAMING else ():
+            for kind, used, sqlstate, table in _named(part, name, catalog, data_added=False):
+                yield Removal(_bare(used), table[used] * 10000, kind, sqlstate, _CATALOG_SOURCE, _line(part, sql))
 
 
 def _bare(used: str) -> str:
@@ -166,6 +169,9 @@ _TEXT_SEARCH = frozenset(
     {"to_tsvector", "to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery", "ts_headline"}
 )
 _SETTING_FUNCTIONS = frozenset({"set_config", "current_setting"})
+
+
+_NAMING = frozenset({"FuncCall", "TypeName", "VariableSetStmt", "VariableShowStmt", "RoleSpec", "AccessPriv"})
 
 
 def _named(part: Any, name: str, catalog: Catalog | None, *, data_added: bool) -> Iterator[_Named]:
@@ -232,11 +238,14 @@ def _line(part: Any, sql: str) -> int:
 
 _NON_DECIMAL = re.compile(r"(?<![\w.$])0[xXoObB]_?[0-9a-fA-F]")
 _UNDERSCORE = re.compile(r"(?<![\w.$])\d+_\d")
+_MAYBE = re.compile(r"\d[xXoObB_]")
 _LITERAL_SOURCE = "16 release notes, Data Types"
 
 
 def _literals(sql: str) -> Iterator[Requirement]:
     """Integers that 15 does not read as written. Servers to 14 read 0x1F as 0 named x1F: no error, another value."""
+    if not _MAYBE.search(sql):
+        return
     for pattern, feature in ((_NON_DECIMAL, "0x1F, 0o17 and 0b11 as integers"), (_UNDERSCORE, "1_000 as a number")):
         if pattern.search(sql):
             match = pattern.search(_without_quotes(sql))

@@ -9,6 +9,7 @@ from runbook.diagnosis.vocabulary import GROUPS
 from runbook.migration import ast
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.conflicts import STRENGTH
+from runbook.migration.deparse import expression_text
 from runbook.migration.model import Statement
 from runbook.migration.result import DataCheck, StatementForecast
 from runbook.sql import quote_ident, quote_qualified, split_qualified
@@ -413,7 +414,7 @@ def _constraint_parts(relation: ast.Name, spec: ast.ConstraintSpec) -> Parts:
         index=index,
         references=spec.references,
         referenced_columns=spec.referenced_columns,
-        check=_expression(spec) if spec.kind == "c" else "",
+        check=expression_text(spec.expression) if spec.kind == "c" else "",
         unique=spec.kind in ("p", "u"),
     )
 
@@ -426,24 +427,13 @@ def _default_name(relation: str, spec: ast.ConstraintSpec) -> str:
     return "_".join([relation, *spec.columns, suffix])
 
 
-def _expression(spec: ast.ConstraintSpec) -> str:
-    """The condition of a CHECK as SQL, by the parser's own deparser."""
-    from postgast import deparse, parse
-
-    tree = parse("SELECT 1 WHERE true")
-    select = tree.stmts[0].stmt.select_stmt
-    select.where_clause.CopyFrom(spec.node.raw_expr)
-    text: str = deparse(tree)
-    return text.split(" WHERE ", 1)[1]
-
-
 def _domain_parts(node: Any) -> Parts:
     domain = ast.qualified(node.type_name)
     spec = next(iter(ast.constraint_specs(node)), None)
     if spec is None or spec.kind != "c":
         return Parts(constraint=node.name or None, domain=domain)
     name = spec.name or f"{domain.name}_check"  # src/backend/commands/typecmds.c, domainAddCheckConstraint()
-    return Parts(constraint=name, check=_expression(spec), domain=domain)
+    return Parts(constraint=name, check=expression_text(spec.expression), domain=domain)
 
 
 def _dml_parts(node: Any) -> Parts:

@@ -78,7 +78,7 @@ def apply(catalog: Catalog, statement: Statement) -> Catalog:
 
 def apply_node(catalog: Catalog, node: Any) -> Catalog:
     """``apply`` for a parsed statement."""
-    follower = _FOLLOWERS.get(node.DESCRIPTOR.name)
+    follower = _FOLLOWERS.get(node_name(node))
     return catalog if follower is None else follower(catalog, node)
 
 

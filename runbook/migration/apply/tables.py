@@ -7,6 +7,7 @@ from typing import Any
 
 from runbook.migration.ast import ColumnSpec, ConstraintSpec, columns_used, strings, unwrap
 from runbook.migration.catalog import Catalog, Column, Constraint, Dependant, Index, Relation, RelationKey
+from runbook.migration.deparse import expression_text
 from runbook.migration.edit import lineage, name_taken, with_relation, with_tables
 from runbook.migration.effects.names import choose, index_name
 from runbook.migration.effects.sequences import default_calls
@@ -14,28 +15,6 @@ from runbook.migration.effects.types import column_of
 from runbook.migration.revise import replace
 
 _LABEL = {"p": "pkey", "u": "key", "x": "excl"}
-
-
-def expression_text(expression: Any) -> str:
-    """An expression as SQL. Source of the text: libpg_query's deparser."""
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT 1")
-    target = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val
-    field = _NODE_FIELD.get(expression.DESCRIPTOR.name) or _node_field(target, expression.DESCRIPTOR.name)
-    target.Clear()
-    getattr(target, field).CopyFrom(expression)
-    return str(deparse(tree)).removeprefix("SELECT ").strip()
-
-
-_NODE_FIELD: dict[str, str] = {}
-
-
-def _node_field(node: Any, message: str) -> str:
-    for field in node.DESCRIPTOR.fields:
-        _NODE_FIELD[field.message_type.name] = field.name
-    return _NODE_FIELD[message]
 
 
 def columns_in(expression: Any) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from runbook.migration.ast import (
     enum_name,
     functions_used,
     is_node,
+    node_name,
     qualified,
     strings,
     type_ref,
@@ -27,9 +28,9 @@ from runbook.migration.ast import (
     walk,
 )
 from runbook.migration.catalog import Catalog, Column
-from runbook.migration.data_checks.expressions import type_text
 from runbook.migration.data_checks.make import Question, check, evaluated, offenders
 from runbook.migration.data_checks.present import NoQuery, NotYet, Table
+from runbook.migration.deparse import type_sql
 from runbook.migration.effects.types import Type, conversion_rewrites, type_of_column, type_written
 from runbook.migration.effects.volatility import is_built_in
 from runbook.migration.result import DataCheck
@@ -79,7 +80,7 @@ def changed_type(table: Table, command: AlterCommand, catalog: Catalog) -> Itera
         return
     using = unwrap(definition.raw_default) if definition.HasField("raw_default") else None
     old, new = type_of_column(column, catalog), type_written(type_ref(definition.type_name), catalog)
-    change = _Change(table, column, old, new, type_text(definition.type_name), using, catalog)
+    change = _Change(table, column, old, new, type_sql(definition.type_name), using, catalog)
     yield from _conversion(change)
     if not _may_differ(change):
         return
@@ -95,7 +96,7 @@ def changed_type(table: Table, command: AlterCommand, catalog: Catalog) -> Itera
 
 def _without_column(table: Table, command: AlterCommand) -> DataCheck:
     """No server was asked: the column's present type is not known, so the conversion itself is what there is to try."""
-    using, kind = unwrap(command.definition.raw_default), type_text(command.definition.type_name)
+    using, kind = unwrap(command.definition.raw_default), type_sql(command.definition.type_name)
     because = f"every value of column {command.name} must convert to {kind}"
     converted = f"CAST({table.expression(using)} AS {kind})"
     return check("22P02", because, lambda: evaluated(table, converted, expressions=(using,)))
@@ -400,7 +401,7 @@ def _cannot_fail(expression: Any) -> bool:
     if functions_used(expression):
         return False
     for node in walk(expression):
-        name = node.DESCRIPTOR.name
+        name = node_name(node)
         if name not in _SAFE_NODES:
             return False
         if name == "A_Expr" and strings(node.name)[-1:] and strings(node.name)[-1] not in _SAFE_OPERATORS:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from runbook.migration.apply.tables import expression_text
 from runbook.migration.ast import is_node, unwrap
+from runbook.migration.deparse import expression_text
 
 Replace = Callable[[tuple[str, ...]], "str | None"]
 """The parts of a column's name -> the SQL that stands for it, or None to leave it as it is."""
@@ -28,17 +28,6 @@ def rewritten(expression: Any, replace: Replace) -> str:
 def parsed(text: str) -> Any:
     """The node of an expression in SQL."""
     return unwrap(_parsed(text)[1])
-
-
-def type_text(type_name: Any) -> str:
-    """A TypeName node as SQL."""
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT NULL::int")
-    cast = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast
-    cast.type_name.CopyFrom(type_name)
-    return str(deparse(tree)).removeprefix("SELECT NULL::").strip()
 
 
 def condition_of(definition: str) -> str:

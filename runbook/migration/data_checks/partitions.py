@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from runbook.migration.apply.tables import expression_text, same_index
+from runbook.migration.apply.tables import same_index
 from runbook.migration.ast import enum_name, is_node, is_null, relation_name, strings, unwrap
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.data_checks.keys import Part, unique
 from runbook.migration.data_checks.make import Question, check, offenders
 from runbook.migration.data_checks.present import NoQuery, Present, Table
 from runbook.migration.data_checks.rows import orphans
+from runbook.migration.deparse import expression_text
 from runbook.migration.effects.implied import outside_bound, within_bound
 from runbook.migration.result import DataCheck
 from runbook.migration.statement import SyntaxProblem, parse_one

@@ -14,7 +14,8 @@ from typing import Any
 from runbook.migration import ast
 from runbook.migration.ast import AlterCommand, ColumnSpec, column_spec, enum_name, is_node, is_null
 from runbook.migration.catalog import Catalog, Column, Relation
-from runbook.migration.data_checks.expressions import rewritten, type_text
+from runbook.migration.data_checks.expressions import rewritten
+from runbook.migration.deparse import type_sql
 from runbook.migration.edit import lineage
 from runbook.migration.effects.result import Effects
 from runbook.migration.effects.types import type_written
@@ -309,7 +310,7 @@ def _value_of(spec: ColumnSpec, index: int, catalog: Catalog) -> _Added:
         return _Added(index, Value(""), generated.expression)
     if spec.constraint("identity") is not None or (spec.type is not None and spec.type.is_serial):
         return _Added(index, Value("NULL", distinct=True))
-    kind = type_text(spec.node.type_name) if spec.node.HasField("type_name") else "text"
+    kind = type_sql(spec.node.type_name) if spec.node.HasField("type_name") else "text"
     if spec.type is not None and spec.type.is_serial:
         kind = "bigint"
     default = spec.default

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from runbook.migration.apply.tables import expression_text
 from runbook.migration.ast import columns_used, functions_used, is_node, is_null, relations_used, unwrap
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.data_checks.make import Question, check, helping_index, offenders
 from runbook.migration.data_checks.present import Present, Table
 from runbook.migration.data_checks.rows import points_here
+from runbook.migration.deparse import expression_text
 from runbook.migration.effects.volatility import volatility
 from runbook.migration.result import DataCheck
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from runbook.migration.ast import Name, enum_name, is_node, node_name, options, qualified, strings, unwrap
 from runbook.migration.catalog import Function, Relation, Trigger
+from runbook.migration.deparse import statement_text
 from runbook.migration.effects import blocks
 from runbook.migration.effects.scene import Scene
 from runbook.sql import quote_qualified, split_qualified
@@ -157,18 +158,9 @@ def definition_of(node: Any) -> str | None:
     from postgast.errors import PgQueryError
 
     try:
-        return _text_of(node)
+        return statement_text(node)
     except PgQueryError:
         return None
-
-
-def _text_of(node: Any) -> str:
-    from postgast.deparse import deparse
-    from postgast.parse import parse
-
-    tree = parse("SELECT 1")
-    tree.stmts[0].stmt.create_function_stmt.CopyFrom(node)
-    return str(deparse(tree))
 
 
 def _plpgsql(definition: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from runbook.migration.ast import (
     Name,
+    all_of,
     enum_name,
     functions_used,
     is_node,
@@ -53,9 +54,8 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
                 scene.scan(member)
     if not executed:
         return
-    for sub in walk(node):
-        if is_node(sub, "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
-            _write(scene, sub)
+    for sub in all_of(node, "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+        _write(scene, sub)
     for sequence in sequences.called(scene.catalog, node):
         scene.lock(sequence, RX)
     unknown_calls(scene, node)
@@ -78,13 +78,11 @@ def _find(scene: Scene, name: Name) -> Relation | None:
 def _row_locks(node: Any) -> frozenset[str]:
     """The tables, by the names they have in the query, that FOR UPDATE / FOR SHARE is for: those of its own FROM."""
     found: set[str] = set()
-    for select in walk(node):
-        if not is_node(select, "SelectStmt"):
-            continue
+    for select in all_of(node, "SelectStmt"):
         for clause in select.locking_clause:
             named = {unwrap(r).relname for r in unwrap(clause).locked_rels}
             for item in select.from_clause:
-                below = [n for n in walk(unwrap(item)) if is_node(n, "RangeVar")]
+                below = all_of(unwrap(item), "RangeVar")
                 if named and not named & _names_in(item):
                     continue
                 joined = is_node(unwrap(item), "RangeVar", "JoinExpr")
@@ -129,10 +127,8 @@ def _use(scene: Scene, relation: Relation, mode: str, *, only: bool, indexes: bo
 
 def _reads_all(relation: Relation, node: Any) -> bool:
     """Whether a query over the relation has to read all of it: no condition on the first column of an index."""
-    conditions = [
-        s.where_clause for s in walk(node) if is_node(s, "SelectStmt", *_SETS_OF_ROWS) and s.HasField("where_clause")
-    ]
-    joins = [s.quals for s in walk(node) if is_node(s, "JoinExpr") and s.HasField("quals")]
+    conditions = [s.where_clause for s in all_of(node, "SelectStmt", *_SETS_OF_ROWS) if s.HasField("where_clause")]
+    joins = [s.quals for s in all_of(node, "JoinExpr") if s.HasField("quals")]
     return not any(finds_by_index(relation, c) for c in [*conditions, *joins])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runbook.migration.ast import constant, is_node, qualified, unwrap, walk
+from runbook.migration.ast import all_of, constant, is_node, qualified, unwrap
 from runbook.migration.catalog import Catalog, Relation, RelationKey
 from runbook.migration.edit import owned_by_table
 
@@ -16,8 +16,8 @@ def called(catalog: Catalog, node: Any) -> list[Relation]:
     from runbook.sql import split_qualified
 
     found: list[Relation] = []
-    for call in walk(node):
-        if not is_node(call, "FuncCall") or qualified(call.funcname).name not in _CALLS or not call.args:
+    for call in all_of(node, "FuncCall"):
+        if qualified(call.funcname).name not in _CALLS or not call.args:
             continue
         literal = constant(call.args[0])
         sequence = catalog.find(*split_qualified(literal)) if isinstance(literal, str) else None

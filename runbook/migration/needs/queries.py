@@ -19,7 +19,7 @@ def query(node: Any, catalog: Catalog) -> Iterator[Need]:
         if use.use in _PRIVILEGES:
             yield from on_relation(use.name, catalog, _PRIVILEGES[use.use])
     for part in ast.walk(node):
-        name = part.DESCRIPTOR.name
+        name = ast.node_name(part)
         if name in ("UpdateStmt", "DeleteStmt") and ast.columns_used(part):
             yield from on_relation(ast.relation_name(part.relation), catalog, "SELECT")
         elif name == "InsertStmt":

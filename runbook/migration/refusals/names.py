@@ -8,10 +8,12 @@ from typing import Any
 from runbook.migration.ast import (
     FunctionUse,
     TypeRef,
+    all_of,
     alter_commands,
     columns_used,
     enum_name,
     functions_used,
+    has,
     is_node,
     node_name,
     options,
@@ -19,7 +21,6 @@ from runbook.migration.ast import (
     strings,
     type_ref,
     unwrap,
-    walk,
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.effects.volatility import EXTENSION_FUNCTIONS, is_built_in
@@ -55,10 +56,9 @@ def _types(node: Any, catalog: Catalog) -> Iterator[Fails]:
 
 def _written_types(node: Any) -> Iterator[tuple[TypeRef, bool]]:
     """The types of columns and casts, and whether serial may stand there. An option's value looks like a type, too."""
-    for part in walk(node):
-        name = part.DESCRIPTOR.name
-        if name in ("ColumnDef", "TypeCast", "CreateDomainStmt") and part.HasField("type_name"):
-            yield type_ref(part.type_name), name == "ColumnDef" and bool(part.colname)
+    for part in all_of(node, "ColumnDef", "TypeCast", "CreateDomainStmt"):
+        if part.HasField("type_name"):
+            yield type_ref(part.type_name), is_node(part, "ColumnDef") and bool(part.colname)
 
 
 def missing_type(ref: TypeRef, catalog: Catalog) -> str | None:
@@ -206,7 +206,7 @@ def _in_select(node: Any, catalog: Catalog) -> Iterator[Fails]:
     if not is_node(node, "SelectStmt") or len(node.from_clause) != 1 or node.HasField("with_clause"):
         return
     source = unwrap(node.from_clause[0])
-    if not is_node(source, "RangeVar") or any(is_node(n, "SubLink", "WindowDef") for n in walk(node)):
+    if not is_node(source, "RangeVar") or has(node, "SubLink", "WindowDef"):
         return
     titles = {unwrap(t).name for t in node.target_list}
     expressions = [unwrap(t).val for t in node.target_list] + [node.where_clause]

@@ -15,13 +15,13 @@ from runbook.migration.ast import (
     constraint_specs,
     enum_name,
     functions_used,
+    has,
     is_node,
     node_name,
     qualified,
     relation_name,
     relations_used,
     unwrap,
-    walk,
 )
 from runbook.migration.catalog import Catalog, Relation
 from runbook.migration.effects.volatility import function_volatility
@@ -217,9 +217,9 @@ def _marks(node: Any) -> Iterator[Fails]:
         if len(defaults) > 1 or (serial and defaults):
             yield Fails("42601", f"multiple default values specified for column {spec.name}", certain=True)
         if spec.default is not None:
-            if any(is_node(n, "ColumnRef") for n in walk(spec.default)):
+            if has(spec.default, "ColumnRef"):
                 yield Fails("0A000", "cannot use column reference in DEFAULT expression", certain=True)
-            if relations_used(spec.default) or any(is_node(n, "SubLink") for n in walk(spec.default)):
+            if relations_used(spec.default) or has(spec.default, "SubLink"):
                 yield Fails("0A000", "cannot use subquery in DEFAULT expression", certain=True)
         if spec.type is not None and spec.type.name in ("varchar", "bpchar") and spec.type.modifiers[:1] == (0,):
             yield Fails("22023", f"length for type {spec.type.name} must be at least 1", certain=True)
@@ -227,7 +227,7 @@ def _marks(node: Any) -> Iterator[Fails]:
             yield Fails("22023", "NUMERIC precision must be between 1 and 1000", certain=True)
     for constraint in constraint_specs(node):
         if constraint.kind == "c" and constraint.expression is not None:
-            if any(is_node(n, "SubLink") for n in walk(constraint.expression)):
+            if has(constraint.expression, "SubLink"):
                 yield Fails("0A000", "cannot use subquery in check constraint", certain=True)
             if any(f.name.schema is None and f.name.name in _AGGREGATES for f in functions_used(constraint.expression)):
                 yield Fails("42803", "aggregate functions are not allowed in check constraints", certain=True)
