@@ -9,6 +9,8 @@ from typing import Any
 from runbook.failure.report import ErrorReport
 from runbook.migration.catalog import Catalog
 from runbook.migration.dropping import HOLDING_COLUMN
+from runbook.migration.objects import dropped
+from runbook.triage import replaced
 from runbook.triage.case import Case, Facts
 from runbook.triage.failing import AtFault, parts_of, statement_at_fault
 
@@ -19,6 +21,8 @@ _KINDS = (
     ("publication of schema ", "publication"),
     ("statistics object ", "statistics"),
     ("default value for ", "default"),
+    ("a column of ", "column"),  # the forecast's own words
+    ("a trigger on ", "trigger"),
     ("composite type ", "type"),
     ("foreign table ", "table"),
     ("event trigger ", "event trigger"),
@@ -33,14 +37,16 @@ _DEPENDS = re.compile(r"^(?P<what>.+?) depends on (?P<on>.+)$")
 _GENERATED = re.compile(r'^Column "(?P<column>.+)" is used by generated column "(?P<by>.+)"\.$')
 # XX000 up to 16, where ALTER COLUMN TYPE did not know functions and publications (ATExecAlterColumnType, tablecmds.c)
 _UNEXPECTED = re.compile(r"^unexpected object depending on column: (?P<what>.+)$")
+_FORETOLD = re.compile(r"^(?P<what>.+?) (?:depends on|is generated from) (?P<on>.+)$")  # the forecast's own sentences
 _REQUIRES = re.compile(r"^cannot drop (?P<on>.+) because (?P<what>.+) requires it$")
 _READ = frozenset({"view", "matview", "policy", "trigger", "publication", "function", "rule", "generated column"})
 _ENOUGH = 60
 
 
 def state(facts: Facts, case: Case) -> None:
-    """State ``dependency.blockers``: from the error's own words, then from production's catalog."""
+    """State ``dependency.*``: what is replaced; what is in the way, from the error's own words, then from production's catalog."""
     fault = statement_at_fault(case)
+    replaced.state(facts, case, fault)
     error = case.error
     found = {b["description"]: b for b in _from_error(error, _table(fault, error))} if error is not None else {}
     refused = error is None or error.sqlstate in ("2BP01", "0A000", "42601", "XX000")
@@ -48,15 +54,15 @@ def state(facts: Facts, case: Case) -> None:
     if fault is not None and refused:
         if not found:
             found = {b["description"]: b for b in _from_forecast(fault)}
-        if found and catalog is not None:  # ALTER COLUMN TYPE names only the first
-            for blocker in _from_catalog(fault, catalog):
-                found.setdefault(blocker["description"], blocker)
+        if found and catalog is not None and (error is None or error.sqlstate != "2BP01"):  # a drop names them all
+            for more in _from_catalog(case, fault, catalog):
+                found.setdefault(more["description"], more)
     if not found and error is None and catalog is None:
         facts.unknown("dependency.blockers", "there is no error, and production's catalog is not known")
         return
     local = _descriptions(case.local.catalog) if case.local is not None and case.local.catalog is not None else None
-    for blocker in found.values():
-        blocker["on_local"] = _on_local(blocker["description"], blocker["kind"], local)
+    for row in found.values():
+        row["on_local"] = _on_local(row["description"], row["kind"], local)
     facts.know(
         "dependency.blockers",
         list(found.values())[:_ENOUGH],
@@ -72,12 +78,24 @@ def blocker(description: str, on: str, named: str) -> dict[str, Any]:
     kind, on_kind = kind_of(description), kind_of(on)
     if kind == "column" and on_kind == "column":
         kind = "generated column"
-    return {"kind": kind, "description": description, "on_kind": on_kind, "on": on, "on_local": None, "named": named}
+    return {
+        "kind": kind,
+        "description": description,
+        "on_kind": on_kind,
+        "on": on,
+        "on_name": on.removeprefix(_words(on)),
+        "on_local": None,
+        "named": named,
+    }
 
 
 def kind_of(description: str) -> str:
     """The kind of object that a description begins with; empty for words of another language."""
     return next((kind for words, kind in _KINDS if f"{description} ".startswith(words)), "")
+
+
+def _words(description: str) -> str:
+    return next((words for words, _ in _KINDS if description.startswith(words)), "")
 
 
 def _table(fault: AtFault | None, error: ErrorReport) -> str:
@@ -107,18 +125,23 @@ def _from_forecast(fault: AtFault) -> Iterator[dict[str, Any]]:
     if fails is None or fails.sqlstate not in ("2BP01", "0A000", "42601"):
         return
     head, _, sentence = fails.because.rpartition(": ")
-    if match := re.match(r"^(?P<what>.+?) (?:depends on|is generated from) (?P<on>.+)$", sentence):
+    if match := _FORETOLD.match(sentence):
         on = head.removeprefix("cannot drop ") if match["on"] == "it" else match["on"]
-        yield blocker(match["what"], on if kind_of(on) else f"table {on}", "forecast")
+        kind = fault.statement.kind.lower().removeprefix("drop ")  # of its command tag: DROP SEQUENCE
+        yield blocker(match["what"], on if kind_of(on) else f"{kind} {on}", "forecast")
 
 
-def _from_catalog(fault: AtFault, catalog: Catalog) -> Iterator[dict[str, Any]]:
+def _from_catalog(case: Case, fault: AtFault, catalog: Catalog) -> Iterator[dict[str, Any]]:
     """What else depends on the column that the statement changes, and would refuse it next."""
     parts = parts_of(fault.statement)
-    if parts.relation is None or not parts.ddl or fault.statement.kind != "ALTER TABLE":
+    if parts.relation is None or fault.statement.kind != "ALTER TABLE":
         return
     relation = catalog.find(parts.relation.schema, parts.relation.name)
+    earlier = case.migration.statements if case.migration is not None else ()
+    gone = {d.name for s in earlier if s.index < fault.statement.index for d in dropped(s)}
     for dependant in relation.dependants if relation is not None else ():
+        if dependant.relation is not None and dependant.relation[1] in gone:
+            continue
         if dependant.column in parts.columns and dependant.kind in HOLDING_COLUMN:
             found = blocker(
                 dependant.description, f"column {dependant.column} of table {parts.relation.name}", "catalog"

@@ -14,7 +14,7 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_COLUMN, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import BARE, Database, create_database, drop_database, majors
 
-CAUSES = ("dependent-policy-or-trigger",)
+CAUSES = ("dependent-policy-or-trigger", "dependent-function-or-type")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 
@@ -106,3 +106,99 @@ def test_what_hangs_on_a_column_is_dropped_and_made_again_around_the_change(item
     assert items.execute(f'SELECT "La bel" FROM {Q_TABLE} WHERE id = 1') == [("ax",)]
     if items.major >= 15:
         assert items.execute("SELECT attnames::text FROM pg_publication_tables") == [('{id,"E mail"}',)]
+
+
+# -- functions, types, views -------------------------------------------------------------------------------------------
+
+
+FUNCTION = '"My Schema"."It\'s net"'
+CALLED = f"""
+    CREATE FUNCTION {FUNCTION}(a int DEFAULT 3) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT a';
+    REVOKE ALL ON FUNCTION {FUNCTION}(int) FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION {FUNCTION}(int) TO {BARE};
+"""
+ROW = {"kind": "function", "name": FUNCTION, "production": "FUNCTION ...", "local": "", "same": False}
+
+
+def in_the_way(kind: str, description: str, on: str, on_name: str) -> dict[str, Any]:
+    row = {"kind": kind, "description": description, "on_kind": on, "on": f"{on} {on_name}", "on_name": on_name}
+    return {"blockers": [row | {"on_local": False, "named": "error"}], "replaced": []}
+
+
+@EXTREMES
+def test_who_uses_a_function_or_a_type_is_listed(items: Database) -> None:
+    items.execute(CALLED)
+    items.execute(f"""
+        ALTER TABLE {Q_TABLE} ADD CONSTRAINT "uses it" CHECK ({FUNCTION}(id) > 0);
+        CREATE TYPE "My Schema"."Mood's" AS ENUM ('a');
+        ALTER TABLE {Q_TABLE} ADD COLUMN mood "My Schema"."Mood's", ADD COLUMN moods "My Schema"."Mood's"[];
+        CREATE SEQUENCE "My Schema"."No.";
+        ALTER TABLE {Q_TABLE} ALTER id SET DEFAULT nextval('"My Schema"."No."');
+    """)
+    for on, name, count in (
+        ("function", f"{FUNCTION}(integer)", 1),
+        ("function", FUNCTION, 1),
+        ("type", '"My Schema"."Mood\'s"', 2),
+        ("sequence", '"My Schema"."No."', 1),
+        ("schema", "My Schema", 6),
+    ):
+        book = facts(items, error={"sqlstate": "2BP01"}, dependency=in_the_way("column", "it", on, name))
+        [users] = blocks("dependent-function-or-type", book, "fix", changes=False)
+        assert len(run(items, users.sql)) == count, (on, users.sql)
+
+
+@EXTREMES
+def test_a_function_of_another_result_is_replaced_and_keeps_owner_and_grants(items: Database) -> None:
+    items.execute(CALLED)
+    change = f"CREATE OR REPLACE FUNCTION {FUNCTION}(a int) RETURNS bigint LANGUAGE sql AS 'SELECT a::bigint'"
+    with pytest.raises(psycopg.errors.InvalidFunctionDefinition):
+        items.execute(change)
+    dependency = {"blockers": [], "replaced": [ROW]}
+    book = facts(items, error={"sqlstate": "42P13"}, statement={"sql": change}, dependency=dependency)
+    [save] = blocks("dependent-function-or-type", book, "fix", changes=False)
+    [verify] = blocks("dependent-function-or-type", book, "verify")
+    [before] = run(items, verify.sql)
+    written = [s for s in saved(items, save.sql) if not s.startswith("CREATE")]
+    carry_out(items, written, change)
+    [after] = run(items, verify.sql)
+    assert (before[2], after[2]) == ("integer", "bigint")
+    assert set(after[4].strip("{}").split(",")) == set(before[4].strip("{}").split(","))
+
+
+@pytest.mark.parametrize("major", [16, 18])
+def test_a_function_that_reads_the_column_is_dropped_and_made_again(items: Database) -> None:
+    items.execute(
+        f"CREATE FUNCTION {FUNCTION}() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count({Q_COLUMN}) FROM {Q_TABLE}; END"
+    )
+    change = f"ALTER TABLE {Q_TABLE} ALTER COLUMN {Q_COLUMN} TYPE varchar(40)"
+    with pytest.raises(psycopg.Error, match=r"cannot alter type|unexpected object"):
+        items.execute(change)
+    dependency = in_the_way("function", f"function {FUNCTION}()", "column", "E mail of table x")
+    book = facts(items, error={"sqlstate": "0A000"}, statement={"sql": change}, dependency=dependency)
+    [save] = blocks("dependent-function-or-type", book, "fix", changes=False)
+    carry_out(items, saved(items, save.sql), change)
+    assert items.execute(f"SELECT {FUNCTION}()") == [(3,)]
+
+
+@EXTREMES
+def test_a_view_with_other_columns_is_shown_with_its_readers_and_made_anew(items: Database) -> None:
+    view = '"My Schema"."It\'s"'
+    items.execute(f"CREATE VIEW {view} AS SELECT id, total FROM {Q_TABLE}; GRANT SELECT ON {view} TO {BARE}")
+    change = f"CREATE OR REPLACE VIEW {view} AS SELECT id, {Q_COLUMN} FROM {Q_TABLE}"
+    with pytest.raises(psycopg.errors.InvalidTableDefinition):
+        items.execute(change)
+    dependency = {"blockers": [], "replaced": [ROW | {"kind": "view", "name": view}]}
+    book = facts(items, error={"sqlstate": "42P16"}, statement={"sql": change}, dependency=dependency)
+    look, fix = blocks("dependent-function-or-type", book, "fix")
+    shown = run_query(items, look.sql)
+    assert shown[3] == 0
+    assert BARE in shown[2]
+    run(items, fix.sql)
+    [verify] = blocks("dependent-function-or-type", book, "verify")
+    assert [r[0] for r in run(items, verify.sql)] == ["id", "E mail"]
+
+
+def run_query(database: Database, sql: str) -> tuple[Any, ...]:
+    """The one row of a block's one query, out of its transaction."""
+    [row] = run(database, next(s.sql for s in split(sql)[0] if s.sql.startswith(("SELECT", "WITH"))))
+    return row

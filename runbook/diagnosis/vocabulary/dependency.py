@@ -10,8 +10,9 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "blockers",
         "list",
         "objects that keep the statement at fault from changing or dropping something: "
-        "[{kind, description, on_kind, on, on_local, named}]; kind: policy, trigger, view, generated column, constraint, "
-        "function ...; on_kind: column, table, function, type, index ...; on_local: true, false or null (not known); "
+        "[{kind, description, on_kind, on, on_name, on_local, named}]; kind: policy, trigger, view, generated column, constraint, "
+        "function ...; on_kind: column, table, function, type, index ...; on_name: that object's name as SQL takes it; "
+        "on_local: true, false or null (not known); "
         "named: error (the error names it), forecast or catalog (it depends on the same column)",
         [
             {
@@ -19,8 +20,26 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
                 "description": "policy tenant on table orders",
                 "on_kind": "column",
                 "on": "column status of table orders",
+                "on_name": "status of table orders",
                 "on_local": False,
                 "named": "error",
+            }
+        ],
+    ),
+    (
+        "dependency",
+        "replaced",
+        "list",
+        "functions and views that the statement at fault finds where it says CREATE OR REPLACE: "
+        "[{kind, name, production, local, same}]; production and local: their signature or columns, local may be empty; "
+        "same: true, false or null (not known)",
+        [
+            {
+                "kind": "function",
+                "name": "public.total",
+                "production": "FUNCTION public.total(a integer) RETURNS bigint",
+                "local": "FUNCTION public.total(a integer) RETURNS integer",
+                "same": False,
             }
         ],
     ),
