@@ -58,6 +58,8 @@ def _carried(
 ) -> Mapping[Any, tuple[Any, ...]]:
     had = [e for r in before.values() for e in entries(r)]
     has = [e for r in after.values() if r is not None for e in entries(r)]
+    if had == has:
+        return derived
     gone = [e for e in had if e not in has]
     come = [e for e in has if e not in had]
     groups: dict[Any, tuple[Any, ...]] = {}
