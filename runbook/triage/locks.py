@@ -6,9 +6,10 @@ from typing import Any
 
 from runbook.diagnosis.vocabulary import GROUPS
 from runbook.migration.conflicts import conflicts
-from runbook.postgres.rows import PreparedTransactionRow, ProgressRow, SessionRow
+from runbook.postgres.rows import PreparedTransactionRow, SessionRow
 from runbook.session.redaction import hide_literals
 from runbook.text import plural, shorten
+from runbook.triage import blocking_work
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.lock_tree import GRANT_FOR_SESSIONS
 from runbook.triage.migrator import Migrator, find_migrators
@@ -30,7 +31,7 @@ def examine(case: Case) -> Step:
     side = case.production
     if side is None or not (side.ok("activity") and side.ok("locks")):
         reason = "no production side was given" if side is None else side.why_not("activity")
-        facts.unknown_all([f"locks.{name}" for name in sorted(GROUPS["locks"])], reason)
+        facts.unknown_all([f"{g}.{name}" for g in ("locks", "waits") for name in sorted(GROUPS[g])], reason)
         verdict: StepVerdict = "skipped" if side is None else "unknown"
         return Step(*_STEP, verdict, f"not seen: {reason}", "?", (), tuple(facts.stated))
     waits = Waits.of(side)
@@ -42,6 +43,7 @@ def examine(case: Case) -> Step:
     _state_migration(facts, case, side, waits, migrator, len(migrators))
     _state_blocker(facts, waits, migrator, blocker, side, running)
     _state_queue(facts, waits, migrator)
+    blocking_work.state(facts, side, blocker)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))
@@ -92,7 +94,9 @@ def _state_migration(
         facts.unknown("locks.migration_wait", "the migration waits for no lock")
     progress = next((p for p in side.rows("progress") if p.pid == session.pid), None)
     if progress is not None:
-        facts.know("locks.migration_progress", _progress_fact(progress), f"{progress.command}: {progress.phase}")
+        facts.know(
+            "locks.migration_progress", blocking_work.progress_fact(progress), f"{progress.command}: {progress.phase}"
+        )
     else:
         facts.unknown("locks.migration_progress", "the server shows no progress for it")
 
@@ -326,17 +330,6 @@ def _prepared_fact(row: PreparedTransactionRow | None) -> dict[str, Any]:
         "client": "",
         "is_migration": False,
         "label": f"prepared transaction {row.gid}",
-    }
-
-
-def _progress_fact(row: ProgressRow) -> dict[str, Any]:
-    percent = round(100.0 * row.done / row.total, 1) if row.total and row.done is not None else 0.0
-    return {
-        "command": row.command,
-        "phase": row.phase,
-        "done": row.done or 0,
-        "total": row.total or 0,
-        "percent": percent,
     }
 
 

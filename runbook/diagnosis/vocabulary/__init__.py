@@ -22,6 +22,7 @@ from runbook.diagnosis.vocabulary import (
     role,
     schema,
     sides,
+    waits,
 )
 
 SIDES = ("local", "production")
@@ -51,6 +52,7 @@ _OTHER = (
     *schema.FACTS,
     *history.FACTS,
     *dependency.FACTS,
+    *waits.FACTS,
     *answers.FACTS,
 )
 

@@ -1,0 +1,59 @@
+"""The SQL of the playbooks on waits runs on every major, whatever the objects are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from runbook.diagnosis.facts import Fact, FactBook
+from runbook.migration.statement import split
+from tests.playbooks.incident import ADD_COLUMN, incident, playbooks, session, suspects
+from tests.support import BARE, Database
+
+CAUSES = ("lock-wait-wraparound-autovacuum",)
+
+TABLE = '"My Schema"."Order\'s ""Items"""'
+
+
+def hostile(database: Database) -> FactBook:
+    """The samples, with names that break whoever quotes by hand."""
+    facts = {
+        "production.major": database.major,
+        "production.database": database.name,
+        "production.role": BARE,
+        "locks.blocker": {**FactBook.of_samples().value("locks.blocker"), "role": BARE, "relation": TABLE},
+        "failing.relation": TABLE,
+        "failing.column": '"E mail"',
+    }
+    return FactBook.of_samples().with_facts(Fact(id_, value, "test", "test") for id_, value in facts.items())
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_every_look_runs_on_every_major_and_writes_nothing(matrix_database: Database, cause: str) -> None:
+    matrix_database.execute(f'CREATE SCHEMA "My Schema"; CREATE TABLE {TABLE} (id int PRIMARY KEY, "E mail" text)')
+    checks = [b for b in playbooks()[cause].render(hostile(matrix_database)).sql if not b.changes]
+    assert checks
+    with matrix_database.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for check in (c for c in checks if c.on == "production"):
+            for statement in split(check.sql)[0]:
+                try:
+                    connection.execute(statement.sql.encode())
+                except psycopg.Error as error:
+                    raise AssertionError(f"{check.section}: {check.sql}") from error
+
+
+# -- neighbours that no server shows for long enough ----------------------------------------------------------------
+
+
+def in_the_way(kind: str, **blocker: Any) -> FactBook:
+    """The migration waits behind a session of that kind."""
+    waiting = {"migration_found": True, "migration_waits": True, "blocker_is_now": True, "blocker_kind": kind}
+    found = session(backend_type="autovacuum worker", state="active", **blocker)
+    return incident(locks={**waiting, "blocker": found}, failing={**ADD_COLUMN, "how": "waiting"})
+
+
+def test_an_ordinary_autovacuum_gives_way_by_itself_and_is_no_cause() -> None:
+    assert suspects(in_the_way("autovacuum", query="autovacuum: VACUUM public.orders")) == {}

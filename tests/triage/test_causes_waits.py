@@ -1,0 +1,96 @@
+"""The migration waits behind work of the server's own: vacuum, maintenance, dumps. Each is told from its neighbours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from runbook.lab.servers import start_server
+from runbook.migration.statement import split
+from tests.support import Database, eventually, wait_until, waiting_for_lock
+from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
+from tests.triage.waiting import TABLE_SQL, blocks, likely, nearest, older_than, run, run_the_checks
+
+ALTER = f"ALTER TABLE {TABLE_SQL} ADD COLUMN note text"
+
+# -- an autovacuum that prevents wraparound ----------------------------------------------------------------------
+
+ORDERS = f"""
+CREATE SCHEMA "My Schema";
+CREATE TABLE {TABLE_SQL} (id int, t text);
+"""
+# An exception block that fails uses up a transaction number and leaves nothing.
+BURN = """
+DO $$ BEGIN
+    FOR i IN 1 .. 101000 LOOP
+        BEGIN INSERT INTO burnt VALUES (1); RAISE 'x'; EXCEPTION WHEN raise_exception THEN NULL; END;
+    END LOOP;
+END $$
+"""
+
+
+@pytest.fixture(scope="module", params=[12, 16], ids=lambda m: f"pg{m}")
+def wraparound(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A server on which a worker freezes a table, slowly, because the table is too old."""
+    settings = {"autovacuum_freeze_max_age": "100000", "autovacuum_naptime": "1", "vacuum_freeze_min_age": "1000"}
+    with start_server(nearest(request.param), settings=settings) as server:
+        production = Database(server, "postgres")
+        production.execute(ORDERS)
+        production.execute(f"INSERT INTO {TABLE_SQL} SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g")
+        slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+        production.execute(f"ALTER TABLE {TABLE_SQL} SET ({slow})")
+        production.execute("CREATE TABLE burnt (i int)")
+        production.execute(BURN)
+        yield production
+
+
+def worker(production: Database) -> int | None:
+    """The pid of the worker that freezes the table."""
+    literal = "'" + TABLE_SQL.replace("'", "''") + "'"
+    found = production.execute(f"SELECT pid FROM pg_stat_progress_vacuum WHERE relid = {literal}::regclass")
+    return int(found[0][0]) if found else None
+
+
+async def test_a_worker_that_prevents_wraparound_is_named_before_during_and_after_and_the_fix_gets_rid_of_it(
+    wraparound: Database, database: Database, tmp_path: Path
+) -> None:
+    cause = "lock-wait-wraparound-autovacuum"
+    database.execute(ORDERS)
+    pid = await in_thread(eventually, lambda: worker(wraparound), 60)
+    await in_thread(older_than, wraparound, pid, 5.2)
+    path = write(tmp_path, ALTER + ";\n")
+    state = await triage(database, wraparound, migration=path, seen="planned")
+    assert likely(state) == [cause], explain(state)
+    async with waiting_for_lock(wraparound.dsn(), ALTER, application_name="deploy"):
+        state = await triage(database, wraparound, migration=path, seen="hanging")
+    assert likely(state) == [cause], explain(state)
+    assert fact(state, "waits.blocker_progress")["command"] == "VACUUM"
+    assert fact(state, "waits.frozen_age") > fact(state, "waits.freeze_limit") == 100_000
+    run_the_checks(cause, state, wraparound)
+    impatient = write(tmp_path, f"SET lock_timeout = '100ms';\n{ALTER};\n", "0008_impatient.sql")
+    error = await in_thread(psql, wraparound, impatient)
+    state = await triage(database, wraparound, migration=impatient, error=error)
+    assert likely(state) == ["lock-timeout", cause], error + explain(state)
+
+    by_hand, cancel, *_ = blocks(cause, state, "fix", changes=True)
+    with wraparound.connect() as vacuum:
+        freezing = threading.Thread(target=run_in, args=(vacuum, by_hand.sql))
+        freezing.start()
+        waiting = f"SELECT 1 FROM pg_locks WHERE pid = {vacuum.info.backend_pid} AND NOT granted"
+        await wait_until(lambda: wraparound.execute(waiting), 30)
+        assert run(wraparound, cancel) == [(True,)]
+        await in_thread(freezing.join, 60)
+    [age] = run(wraparound, blocks(cause, state, "verify", changes=False)[0])
+    assert int(str(age[1])) < 100_000, age
+    assert await in_thread(psql, wraparound, path) == ""
+    state = await triage(database, wraparound, migration=path, seen="planned")
+    assert cause not in causes(state), explain(state)
+
+
+def run_in(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> None:
+    for statement in split(sql)[0]:
+        connection.execute(statement.sql.encode())
