@@ -18,7 +18,7 @@ from runbook.postgres.reading import Reading, Refusal, SideKey, Target
 from runbook.postgres.refusals import ConnectionRefused
 from runbook.postgres.rows import IdentityRow
 
-SECOND_SAMPLE = ("activity", "locks", "blocking", "tuple_counters")
+SECOND_SAMPLE = ("activity", "locks", "blocking", "tuple_counters", "progress")
 WATCHED = ("activity", "locks", "blocking", "prepared_transactions", "progress", "connection_limits", "connections")
 
 OnReading = Callable[[Reading[Any]], None]

@@ -114,6 +114,7 @@ def prepare(case: Case) -> Case:
     from runbook.migration.forecast import forecast
     from runbook.triage.holders import held_locks
     from runbook.triage.implied import implied_migration
+    from runbook.triage.observed import throughput
     from runbook.triage.pending import pending_migration
 
     migration = case.migration or implied_migration(case)
@@ -135,10 +136,11 @@ def prepare(case: Case) -> Case:
     local = case.local.catalog if case.local else None
     assumed = Catalog.assumed(local.server_version_num if local else 180000)
     held = held_locks(case.production) if case.production else ()
+    measured = throughput(case.production) if case.production else None
     return replace(
         case,
         failing=failing,
-        forecast=forecast(migration, production or assumed, activity=held),
+        forecast=forecast(migration, production or assumed, activity=held, measured=measured),
         forecast_local=forecast(migration, local) if local is not None else None,
     )
 
@@ -149,6 +151,7 @@ def forecast_if(case: Case, what_if: WhatIf) -> Forecast:
     from runbook.migration.forecast import forecast
     from runbook.migration.what_if import WhatIfProblem, imagine
     from runbook.triage.holders import held_locks
+    from runbook.triage.observed import throughput
 
     if case.migration is None:
         raise WhatIfProblem("there is no migration to forecast")
@@ -156,7 +159,8 @@ def forecast_if(case: Case, what_if: WhatIf) -> Forecast:
     local = case.local.catalog if case.local else None
     catalog = imagine(production or Catalog.assumed(local.server_version_num if local else 180000), what_if)
     held = held_locks(case.production) if case.production and what_if.busy is not False else ()
-    return forecast(case.migration, catalog, activity=held)
+    measured = throughput(case.production) if case.production else None
+    return forecast(case.migration, catalog, activity=held, measured=measured)
 
 
 def _belongs(case: Case, statement: Statement) -> bool:

@@ -15,6 +15,7 @@ from runbook.migration.result import DataCheck, StatementForecast
 from runbook.sql import quote_ident, quote_qualified, split_qualified
 from runbook.triage.case import Case, Facts
 from runbook.triage.migrator import find_migrators
+from runbook.triage.observed import paces
 from runbook.triage.sizes import find, is_large, size_ratio
 from runbook.triage.waits import Waits
 from runbook.words import duration
@@ -49,7 +50,8 @@ class AtFault:
     how: str  # error, waiting, running, forecast
     forecast: StatementForecast | None = field(default=None)
     elapsed_s: float | None = None  # of a statement that runs or waits now: since it was sent
-    percent: float | None = None  # of its work, where pg_stat_progress_* shows it
+    percent: float | None = None  # of its phase, where pg_stat_progress_* shows it
+    left_s: float | None = None  # until that phase is done, at the pace seen between two looks
 
 
 def statement_at_fault(case: Case) -> AtFault | None:
@@ -73,7 +75,10 @@ def statement_at_fault(case: Case) -> AtFault | None:
                     if progress and progress.total and progress.done
                     else None
                 )
-                return AtFault(statement, how, case.forecast_of(statement), migrator.session.query_age_s, done)
+                pace = next((p for p in paces(side) if p.pid == migrator.session.pid), None)
+                left_s = pace.left_s if pace is not None else None
+                told = case.forecast_of(statement)
+                return AtFault(statement, how, told, migrator.session.query_age_s, done, left_s)
     if case.error is not None or case.forecast is None:
         return None
     return _first_forecast(case)
@@ -264,7 +269,8 @@ def expected_beside_measured(case: Case, fault: AtFault) -> str:
     expected = f"{duration(s.low)} to {duration(s.high)}, likely {duration(s.likely)}"
     if fault.elapsed_s is not None:
         verb = "ran" if fault.how == "running" else "waited and ran"
-        done = f"; {fault.percent:g} % done" if fault.percent is not None else ""
+        left = f", about {duration(fault.left_s)} left in this phase" if fault.left_s is not None else ""
+        done = f"; {fault.percent:g} % done{left}" if fault.percent is not None else ""
         late = "; longer than expected" if fault.how == "running" and fault.elapsed_s > s.high else ""
         return f"{verb} {duration(fault.elapsed_s)} of an expected {expected}{done}{late}"
     if fault.how == "error" and case.error is not None and case.error.sqlstate == "57014":
