@@ -214,6 +214,38 @@ class CheckRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """Something that a person did through this program that may change a server, with its guard and the server's answer.
+
+    ``what``: cancel, terminate, execute, migrate, edit. ``status``: done, refused (by our guard), failed (by the server).
+    ``effect``: what was seen of it right after, a sentence each.
+    """
+
+    what: str
+    side: str
+    role: str
+    sql: str
+    status: str
+    answer: str = ""
+    guard: str = ""
+    sqlstate: str | None = None
+    effect: tuple[str, ...] = ()
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A moment of an exercise. ``what``: begun, hint, stated, ruled_out, declared, gave_up, measured.
+
+    ``text`` is for people; ``data`` is what the debrief is made of. The answer stands in ``measured``, never before it.
+    """
+
+    what: str
+    text: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ScreenVisited:
     screen: str
 
@@ -251,6 +283,8 @@ Payload = (
     | Noted
     | LocksSampled
     | CheckRun
+    | Acted
+    | Trained
     | ScreenVisited
     | RoundStarted
     | RoundFinished

@@ -33,6 +33,8 @@ KINDS: dict[str, type[Any]] = {
     "note": ev.Noted,
     "locks": ev.LocksSampled,
     "check": ev.CheckRun,
+    "action": ev.Acted,
+    "training": ev.Trained,
     "screen": ev.ScreenVisited,
     "round_started": ev.RoundStarted,
     "round_finished": ev.RoundFinished,

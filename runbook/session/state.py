@@ -10,6 +10,7 @@ from typing import TypeVar
 from runbook.diagnosis.facts import Fact, FactBook
 from runbook.migration.result import Forecast
 from runbook.session.events import (
+    Acted,
     Answered,
     CheckRun,
     Diagnosed,
@@ -30,6 +31,7 @@ from runbook.session.events import (
     SideInput,
     SideSeen,
     StepExamined,
+    Trained,
 )
 from runbook.triage.model import LockTree, Step
 
@@ -63,6 +65,8 @@ class State:
     locks: LockTree | None = None
     checks: tuple[CheckRun, ...] = ()
     notes: tuple[tuple[str, Noted], ...] = ()  # (at, note)
+    actions: tuple[tuple[float, Acted], ...] = ()  # (offset_s, action)
+    training: tuple[tuple[float, Trained], ...] = ()  # (offset_s, moment)
     closed: str | None = None
     events: tuple[Event, ...] = ()
 
@@ -108,6 +112,10 @@ def fold(state: State, event: Event) -> State:
             return replace(state, locks=tree)
         case CheckRun() as check:
             return replace(state, checks=(*state.checks, check))
+        case Acted() as action:
+            return replace(state, actions=(*state.actions, (event.offset_s, action)))
+        case Trained() as moment:
+            return replace(state, training=(*state.training, (event.offset_s, moment)))
         case RoundStarted(round=number):
             return replace(state, round=number, busy=True)
         case RoundFinished():

@@ -108,6 +108,11 @@ def _said(entry: Entry) -> tuple[str, str, str]:
         case ev.CheckRun() as check:
             outcome = f"{len(check.rows)} rows" if check.status == "ok" else f"{check.status}: {check.reason}"
             return "check", "", f"on {check.side}, {outcome}: {check.sql}"
+        case ev.Acted() as action:
+            paint = "warn" if action.status == "done" else "bad"
+            return "action", paint, f"{action.what} on {action.side} as {action.role}: {action.answer or action.status}"
+        case ev.Trained() as moment:
+            return "exercise", "accent", f"{moment.what.replace('_', ' ')}: {moment.text}"
         case ev.ScreenVisited():
             screens = [e.payload.screen for e in entry.events if isinstance(e.payload, ev.ScreenVisited)]
             return "screen", "faint", " → ".join(screens)
@@ -136,6 +141,7 @@ def has_details(entry: Entry) -> bool:
         | ev.Diagnosed
         | ev.LocksSampled
         | ev.CheckRun
+        | ev.Acted
         | ev.ErrorRead
         | ev.MigrationRead
         | ev.Noted
@@ -166,6 +172,9 @@ def _details(state: State, entry: Entry, width: int) -> list[Line]:
             return lock_tree(tree, width)
         case ev.CheckRun() as check:
             return [*paragraph(check.sql, width, "code", most=6), *result(check, width)]
+        case ev.Acted() as action:
+            told = [one for text in (action.guard, *action.effect) if text for one in paragraph(text, width, "muted")]
+            return [*paragraph(action.sql, width, "code", most=12), *told]
         case ev.ErrorRead() as error:
             texts = (error.message, error.detail, error.hint, error.statement)
             return [one for text in texts if text for one in paragraph(text, width, most=6)]
