@@ -37,9 +37,17 @@ _DEPENDS = re.compile(r"^(?P<what>.+?) depends on (?P<on>.+)$")
 _GENERATED = re.compile(r'^Column "(?P<column>.+)" is used by generated column "(?P<by>.+)"\.$')
 # XX000 up to 16, where ALTER COLUMN TYPE did not know functions and publications (ATExecAlterColumnType, tablecmds.c)
 _UNEXPECTED = re.compile(r"^unexpected object depending on column: (?P<what>.+)$")
-_FORETOLD = re.compile(r"^(?P<what>.+?) (?:depends on|is generated from) (?P<on>.+)$")  # the forecast's own sentences
+_REFERENCES = re.compile(
+    r'^Table "(?P<what>.+)" references "(?P<on>.+)"\.$'
+)  # TRUNCATE: heap_truncate_check_FKs (heap.c)
+_REFERENCES_IT = re.compile(r"^(?P<table>.+) references it by constraint (?P<constraint>.+)$")
+_FORETOLD = re.compile(
+    r"^(?P<what>.+?) (?:depends on|is generated from|requires) (?P<on>.+)$"
+)  # the forecast's own sentences
 _REQUIRES = re.compile(r"^cannot drop (?P<on>.+) because (?P<what>.+) requires it$")
-_READ = frozenset({"view", "matview", "policy", "trigger", "publication", "function", "rule", "generated column"})
+_READ = frozenset(
+    {"view", "matview", "policy", "trigger", "publication", "function", "rule", "generated column", "constraint"}
+)
 _ENOUGH = 60
 
 
@@ -114,6 +122,8 @@ def _from_error(error: ErrorReport, table: str) -> Iterator[dict[str, Any]]:
     for line in (error.detail or "").splitlines():
         if match := _DEPENDS.match(line.strip()):
             yield blocker(match["what"], match["on"], "error")
+        elif match := _REFERENCES.match(line.strip()):
+            yield blocker(f"constraint of table {match['what']}", f"table {match['on']}", "error")
         elif match := _GENERATED.match(line.strip()):
             of = f" of table {table}" if table else ""
             yield blocker(f"column {match['by']}{of}", f"column {match['column']}{of}", "error")
@@ -125,7 +135,9 @@ def _from_forecast(fault: AtFault) -> Iterator[dict[str, Any]]:
     if fails is None or fails.sqlstate not in ("2BP01", "0A000", "42601"):
         return
     head, _, sentence = fails.because.rpartition(": ")
-    if match := _FORETOLD.match(sentence):
+    if match := _REFERENCES_IT.match(sentence):
+        yield blocker(f"constraint {match['constraint']} on table {match['table']}", "table", "forecast")
+    elif match := _FORETOLD.match(sentence):
         on = head.removeprefix("cannot drop ") if match["on"] == "it" else match["on"]
         kind = fault.statement.kind.lower().removeprefix("drop ")  # of its command tag: DROP SEQUENCE
         yield blocker(match["what"], on if kind_of(on) else f"{kind} {on}", "forecast")
@@ -153,7 +165,13 @@ def _descriptions(local: Catalog) -> frozenset[str]:
     """Everything on local that depends on something, as pg_describe_object writes it."""
     of_relations = (d.description for r in local.relations.values() for d in r.dependants)
     of_functions = (d.description for fs in local.functions.values() for f in fs for d in f.used_by)
-    return frozenset((*of_relations, *of_functions))
+    keys = (
+        f"constraint {c.name} on table {n}"
+        for r in local.relations.values()
+        for c in r.constraints
+        for n in (r.name, r.qualified)
+    )
+    return frozenset((*of_relations, *of_functions, *keys))
 
 
 def _on_local(description: str, kind: str, local: frozenset[str] | None) -> bool | None:

@@ -11,10 +11,10 @@ import pytest
 from runbook.diagnosis.facts import FactBook
 from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
-from tests.playbooks.test_errors_sql import Q_COLUMN, Q_TABLE, SETUP, blocks, facts, run
+from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import BARE, Database, create_database, drop_database, majors
 
-CAUSES = ("dependent-policy-or-trigger", "dependent-function-or-type")
+CAUSES = ("dependent-policy-or-trigger", "dependent-function-or-type", "index-backs-constraint")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 
@@ -202,3 +202,67 @@ def run_query(database: Database, sql: str) -> tuple[Any, ...]:
     """The one row of a block's one query, out of its transaction."""
     [row] = run(database, next(s.sql for s in split(sql)[0] if s.sql.startswith(("SELECT", "WITH"))))
     return row
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+REQUIRES = 'cannot drop index x because constraint "a rule" on table y requires it'
+
+
+@EXTREMES
+def test_a_constraint_is_dropped_in_place_of_its_index(items: Database) -> None:
+    items.execute(f'ALTER TABLE {Q_TABLE} ADD CONSTRAINT "It\'s a key" UNIQUE (id, total)')
+    index = '"My Schema"."It\'s a key"'
+    change = f"DROP INDEX {index}"
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        items.execute(change)
+    statement = {"sql": change, "kind": "DROP INDEX", "index_relation": index, "relation": None}
+    dependency = in_the_way("constraint", 'constraint "a rule" on table y', "index", index)
+    error = {"sqlstate": "2BP01", "message": REQUIRES}
+    book = facts(items, error=error, statement=statement, dependency=dependency)
+    keys, write = blocks("index-backs-constraint", book, "fix", changes=False)
+    assert "It's a key" in [r[0] for r in run(items, keys.sql)]
+    [(sql,)] = run(items, write.sql)
+    items.execute(sql)
+    [verify] = blocks("index-backs-constraint", book, "verify")
+    assert run(items, verify.sql) == []
+    assert items.execute(f"SELECT to_regclass('{index.replace(chr(39), chr(39) * 2)}')") == [(None,)]
+
+
+@EXTREMES
+def test_foreign_keys_are_dropped_and_made_again_around_the_change(items: Database) -> None:
+    items.execute(f"""
+        DELETE FROM {Q_TABLE} WHERE parent = 9;
+        ALTER TABLE {Q_TABLE} ADD CONSTRAINT "It's theirs" FOREIGN KEY (parent) REFERENCES {Q_PARENT} ON DELETE CASCADE;
+        CREATE TABLE "My Schema"."P't" (parent int) PARTITION BY LIST (parent);
+        CREATE TABLE "My Schema"."P't 1" PARTITION OF "My Schema"."P't" FOR VALUES IN (1);
+        ALTER TABLE "My Schema"."P't" ADD CONSTRAINT parts FOREIGN KEY (parent) REFERENCES {Q_PARENT};
+    """)
+    change = f'ALTER TABLE {Q_PARENT} DROP CONSTRAINT "Customers_pkey"'
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        items.execute(change)
+    dependency = in_the_way("constraint", "constraint x on table y", "index", "Customers_pkey")
+    statement = {"sql": change, "relation": Q_PARENT, "kind": "ALTER TABLE"}
+    book = facts(items, error={"sqlstate": "2BP01"}, statement=statement, dependency=dependency)
+    _, write = blocks("index-backs-constraint", book, "fix", changes=False)
+    [verify] = blocks("index-backs-constraint", book, "verify")
+    before = run(items, verify.sql)
+    carry_out(items, saved(items, write.sql), f'{change}, ADD CONSTRAINT "Customers_pkey" PRIMARY KEY (id)')
+    assert without_order(run(items, verify.sql)) == without_order(before)
+
+
+@EXTREMES
+def test_a_second_primary_key_is_told_from_the_first_by_its_columns(items: Database) -> None:
+    change = f"ALTER TABLE {Q_TABLE} ADD PRIMARY KEY (id, total)"
+    with pytest.raises(psycopg.errors.InvalidTableDefinition):
+        items.execute(change)
+    statement = {"sql": change, "kind": "ALTER TABLE", "columns": ["id", "total"]}
+    dependency: dict[str, Any] = {"blockers": [], "replaced": []}
+    book = facts(items, error={"sqlstate": "42P16"}, statement=statement, dependency=dependency)
+    keys, build = blocks("index-backs-constraint", book, "fix")
+    assert [(r[0], r[1]) for r in run(items, keys.sql)] == [('Order\'s "Items"_pkey', "p")]
+    run(items, build.sql)
+    items.execute(
+        f'ALTER TABLE {Q_TABLE} DROP CONSTRAINT "Order\'s ""Items""_pkey", ADD PRIMARY KEY USING INDEX runbook_new_key'
+    )

@@ -171,7 +171,92 @@ ON_FUNCTIONS = [
     ),
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS]
+ON_KEYS = [
+    Fault(
+        "index-backs-constraint",
+        name,
+        migration,
+        fault,
+        setup="""
+            CREATE TABLE plain (id int NOT NULL, a int);
+            CREATE INDEX plain_a ON plain (a);
+            CREATE TABLE parent (id int PRIMARY KEY, n int);
+            CREATE UNIQUE INDEX parent_n ON parent (n);
+            CREATE TABLE child (id int, parent int);
+        """,
+        major=major,
+        planned=planned,
+        alone=True,
+    )
+    for name, migration, fault, major, planned in (
+        (
+            "unique",
+            "DROP INDEX plain_a;",
+            "DROP INDEX plain_a; ALTER TABLE plain ADD CONSTRAINT plain_a UNIQUE (a)",
+            18,
+            True,
+        ),
+        (
+            "unique-concurrently",
+            "DROP INDEX CONCURRENTLY parent_n;",
+            "ALTER TABLE parent ADD CONSTRAINT parent_n UNIQUE USING INDEX parent_n",
+            12,
+            True,
+        ),
+        (
+            "foreign-key-on-index",
+            "DROP INDEX parent_n;",
+            "ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parent (n)",
+            13,
+            False,
+        ),
+        (
+            "foreign-key-on-key",
+            "ALTER TABLE parent DROP CONSTRAINT parent_pkey;",
+            "ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parent",
+            14,
+            True,
+        ),
+        (
+            "foreign-key-on-table",
+            "DROP TABLE parent;",
+            "ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parent",
+            15,
+            True,
+        ),
+        (
+            "foreign-key-on-column",
+            "ALTER TABLE parent DROP COLUMN n;",
+            "ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parent (n)",
+            16,
+            True,
+        ),
+        ("truncate", "TRUNCATE parent;", "CREATE TABLE more (parent int REFERENCES parent)", 18, True),
+        (
+            "second-primary-key",
+            "ALTER TABLE plain ADD CONSTRAINT plain_pk PRIMARY KEY (id);",
+            "ALTER TABLE plain ADD CONSTRAINT by_hand PRIMARY KEY (id)",
+            17,
+            True,
+        ),
+        (
+            "not-null-of-key",
+            "ALTER TABLE plain ALTER COLUMN id DROP NOT NULL;",
+            "ALTER TABLE plain ADD CONSTRAINT by_hand PRIMARY KEY (id)",
+            12,
+            True,
+        ),
+        (
+            "view-grouped-by-key",
+            "ALTER TABLE parent DROP CONSTRAINT parent_pkey;",
+            "CREATE VIEW bi AS SELECT id, n FROM parent GROUP BY id",
+            17,
+            False,
+        ),
+    )
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -242,6 +327,11 @@ NEIGHBOURS = {
         "CREATE OR REPLACE FUNCTION net(a int) RETURNS int LANGUAGE sql AS 'SELECT ''x''::text';",
         "",
         None,
+    ),
+    "a view of the table that is dropped, beside a key": (
+        "DROP TABLE depot;",
+        "ALTER TABLE depot ADD UNIQUE (code, id)",
+        "dependent-object",
     ),
     "values that do not fit": (
         "ALTER TABLE depot ALTER COLUMN weight TYPE smallint;",
