@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from runbook.postgres.rows import ProgressRow, RelationRow
 from runbook.triage.case import Facts, SideCase
-from runbook.triage.waits import Blocker
+from runbook.triage.waits import Blocker, without_leading_comments
+from runbook.words import lock_name
 
-_FACTS = ("blocker_progress", "frozen_age", "freeze_limit")
+_COMMANDS = tuple(
+    (re.compile(pattern, re.I | re.S), name)
+    for pattern, name in (
+        (r"VACUUM\s*\([^)]*\bFULL\b(?!\s*(?:off|false|0))|VACUUM\s+FULL\b", "VACUUM FULL"),
+        (r"VACUUM\b", "VACUUM"),
+        (r"ANALY[SZ]E\b", "ANALYZE"),
+        (r"CLUSTER\b", "CLUSTER"),
+        (r"REFRESH\s+MATERIALIZED\s+VIEW\s+CONCURRENTLY\b", "REFRESH MATERIALIZED VIEW CONCURRENTLY"),
+        (r"REFRESH\b", "REFRESH MATERIALIZED VIEW"),
+        (r"REINDEX\b.*\bCONCURRENTLY\b", "REINDEX CONCURRENTLY"),
+        (r"REINDEX\b", "REINDEX"),
+        (r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\b", "CREATE INDEX CONCURRENTLY"),
+        (r"CREATE\s+(?:UNIQUE\s+)?INDEX\b", "CREATE INDEX"),
+        (r"DROP\s+INDEX\s+CONCURRENTLY\b", "DROP INDEX CONCURRENTLY"),
+        (r"ALTER\s+TABLE\b.*\bVALIDATE\s+CONSTRAINT\b", "VALIDATE CONSTRAINT"),
+        (r"ALTER\s+TABLE\b", "ALTER TABLE"),
+        (r"LOCK\b", "LOCK TABLE"),
+        (r"(?:CREATE|DROP|ALTER|TRUNCATE|COMMENT|GRANT|REVOKE|IMPORT|SECURITY)\b", "DDL"),
+    )
+)
+"""The first words of maintenance and DDL commands, the narrower first."""
+
+_EXCLUSIVE = ("AccessExclusiveLock", "ExclusiveLock")
+_FACTS = ("blocker_progress", "blocker_command", "blocker_exclusive", "frozen_age", "freeze_limit")
 
 
 def state(facts: Facts, side: SideCase | None, blocker: Blocker | None) -> None:
@@ -16,14 +41,28 @@ def state(facts: Facts, side: SideCase | None, blocker: Blocker | None) -> None:
     if side is None or blocker is None or blocker.session is None:
         facts.unknown_all([f"waits.{name}" for name in _FACTS], "no session stands in the migration's way")
         return
-    pid = blocker.session.pid
-    progress = next((p for p in side.rows("progress") if p.pid == pid), None)
+    session = blocker.session
+    progress = next((p for p in side.rows("progress") if p.pid == session.pid), None)
     if progress is None:
-        facts.unknown("waits.blocker_progress", f"the server shows no progress for {pid}")
+        facts.unknown("waits.blocker_progress", f"the server shows no progress for {session.pid}")
     else:
         told = f"{progress.command}: {progress.phase}"
         facts.know("waits.blocker_progress", progress_fact(progress), told, readings="progress")
+    if session.query is None:
+        facts.unknown("waits.blocker_command", f"what {session.pid} runs is hidden from our role")
+    else:
+        command = command_of(session.query)
+        facts.know("waits.blocker_command", command, f"{session.pid} runs {command or 'no maintenance and no DDL'}")
+    strong = [mode for mode in blocker.holds if mode in _EXCLUSIVE]
+    told = ", ".join(lock_name(mode) for mode in blocker.holds) or "nothing that we see"
+    facts.know("waits.blocker_exclusive", bool(strong), f"{session.pid} holds {told}", readings="locks")
     _state_age(facts, side, blocker.relation)
+
+
+def command_of(query: str) -> str:
+    """Which maintenance or DDL command a query is, in words; empty for any other."""
+    text = without_leading_comments(query)
+    return next((name for pattern, name in _COMMANDS if pattern.match(text)), "")
 
 
 def _state_age(facts: Facts, side: SideCase, relation: str) -> None:

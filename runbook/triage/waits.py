@@ -24,6 +24,7 @@ _MAINTENANCE = re.compile(
     r"DROP\s+INDEX\s+CONCURRENTLY|ALTER\s+TABLE\b.*\bVALIDATE\s+CONSTRAINT)\b",
     re.I | re.S,
 )
+_LEADING_COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
 _BACKUP_QUERY = re.compile(r"\s*COPY\b.*\bTO\s+STDOUT\b", re.I | re.S)
 _BACKUP_APPLICATION = re.compile(r"\bpg_dump(?:all)?\b|pg_basebackup|barman|wal-g|pgbackrest", re.I)
 
@@ -166,7 +167,7 @@ def kind_of(session: SessionRow) -> str | None:
         return None
     if session.state.startswith("idle in transaction"):
         return "idle_in_transaction"
-    query = session.query or ""
+    query = without_leading_comments(session.query or "")
     if _BACKUP_QUERY.match(query):
         return "backup"
     if session.state == "active":
@@ -174,6 +175,12 @@ def kind_of(session: SessionRow) -> str | None:
             return "maintenance"
         return "ddl" if DDL.match(query) else "active"
     return "other"
+
+
+def without_leading_comments(query: str) -> str:
+    """A query from its first word on: pools and jobs like to sign theirs."""
+    comments = _LEADING_COMMENTS.match(query)
+    return query[comments.end() :] if comments else query
 
 
 def label(session: SessionRow) -> str:

@@ -12,7 +12,10 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import ADD_COLUMN, incident, playbooks, session, suspects
 from tests.support import BARE, Database
 
-CAUSES = ("lock-wait-wraparound-autovacuum",)
+CAUSES = (
+    "lock-wait-wraparound-autovacuum",
+    "lock-wait-maintenance",
+)
 
 TABLE = '"My Schema"."Order\'s ""Items"""'
 

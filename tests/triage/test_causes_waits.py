@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -13,7 +14,7 @@ from runbook.lab.servers import start_server
 from runbook.migration.statement import split
 from tests.support import Database, eventually, wait_until, waiting_for_lock
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
-from tests.triage.waiting import TABLE_SQL, blocks, likely, nearest, older_than, run, run_the_checks
+from tests.triage.waiting import TABLE_SQL, blocks, likely, nearest, older_than, run, run_the_checks, shop, working
 
 ALTER = f"ALTER TABLE {TABLE_SQL} ADD COLUMN note text"
 
@@ -94,3 +95,74 @@ async def test_a_worker_that_prevents_wraparound_is_named_before_during_and_afte
 def run_in(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> None:
     for statement in split(sql)[0]:
         connection.execute(statement.sql.encode())
+
+
+# -- maintenance and other DDL -----------------------------------------------------------------------------------
+
+SHOP = f"""
+{ORDERS}
+INSERT INTO {TABLE_SQL} SELECT g, repeat('x', 500) FROM generate_series(1, 3000) g;
+ALTER TABLE {TABLE_SQL} ADD CONSTRAINT late CHECK (id > 0) NOT VALID;
+CREATE TABLE elsewhere (id int);
+CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(0.02); RETURN $1; END';
+ALTER TABLE {TABLE_SQL} ADD CONSTRAINT slow_check CHECK (slow(id) > 0) NOT VALID;
+"""
+GENTLY = "SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Somebody runs ``sql`` on the table while the migration comes."""
+
+    sql: str
+    migration: str
+    command: str
+    major: int = 18
+    planned: bool = False
+
+
+WORKS = [
+    Work(f"VACUUM {TABLE_SQL}", ALTER, "VACUUM", 12, planned=True),
+    Work(f"/* cron */ VACUUM (VERBOSE) {TABLE_SQL}", f"CREATE INDEX CONCURRENTLY ON {TABLE_SQL} (t)", "VACUUM", 14),
+    Work(f"CREATE INDEX CONCURRENTLY ON {TABLE_SQL} (slow(id))", f"ALTER TABLE {TABLE_SQL} VALIDATE CONSTRAINT late",
+         "CREATE INDEX CONCURRENTLY", 17),
+    Work(f"ALTER TABLE {TABLE_SQL} VALIDATE CONSTRAINT slow_check", ALTER, "VALIDATE CONSTRAINT", 15),
+    Work(f"CREATE INDEX by_hand ON {TABLE_SQL} (slow(id))", ALTER, "CREATE INDEX", 13, planned=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda w: w.command)
+async def test_maintenance_in_front_of_the_migration_is_named_with_what_a_cancel_costs(
+    work: Work, tmp_path: Path
+) -> None:
+    cause = "lock-wait-maintenance"
+    with shop(work.major, SHOP) as (local, production):
+        path = write(tmp_path, work.migration + ";\n")
+        async with working(production, work.sql, before=GENTLY) as pid:
+            async with waiting_for_lock(production.dsn(), work.migration, application_name="deploy"):
+                state = await triage(local, production, migration=path, seen="hanging")
+            assert likely(state) == [cause], explain(state)
+            assert fact(state, "waits.blocker_command") == work.command
+            run_the_checks(cause, state, production)
+            impatient = write(tmp_path, f"SET lock_timeout = '100ms';\n{work.migration};\n", "0008_impatient.sql")
+            error = await in_thread(psql, production, impatient)
+            state = await triage(local, production, migration=impatient, error=error)
+            assert likely(state) == ["lock-timeout", cause], error + explain(state)
+            if work.planned:
+                await in_thread(older_than, production, pid, 5.2)
+                state = await triage(local, production, migration=path, seen="planned")
+                assert likely(state) == [cause], explain(state)
+            assert run(production, blocks(cause, state, "fix", changes=True)[0]) == [(True,)]
+            gone = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'"
+            await wait_until(lambda: not production.execute(gone), 30)
+        state = await triage(local, production, migration=path, seen="planned")
+        assert cause not in causes(state), explain(state)
+
+
+async def test_maintenance_of_another_table_is_not_in_the_way(tmp_path: Path) -> None:
+    with shop(16, SHOP) as (local, production):
+        production.execute("INSERT INTO elsewhere SELECT generate_series(1, 500000)")
+        async with working(production, "VACUUM elsewhere", before=GENTLY) as pid:
+            await in_thread(older_than, production, pid, 5.2)
+            state = await triage(local, production, migration=write(tmp_path, ALTER + ";\n"), seen="planned")
+        assert causes(state) == [], explain(state)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 
@@ -11,7 +12,7 @@ from runbook.migration.statement import split
 from runbook.playbook import SqlBlock
 from runbook.session.state import State
 from tests.playbooks.incident import playbooks
-from tests.support import Database, create_database, drop_database, eventually, majors
+from tests.support import Database, create_database, drop_database, eventually, majors, wait_until
 
 SCHEMA, TABLE = "My Schema", 'Order\'s "Items"'
 TABLE_SQL = '"My Schema"."Order\'s ""Items"""'
@@ -82,3 +83,24 @@ def older_than(production: Database, pid: int, seconds: float) -> None:
     """Until that session's transaction is as old as triage takes seriously."""
     old = f"clock_timestamp() - xact_start > make_interval(secs => {seconds})"
     eventually(lambda: production.execute(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND {old}"), seconds + 20)
+
+
+@asynccontextmanager
+async def working(production: Database, sql: str, *, before: str = "") -> AsyncIterator[int]:
+    """A session that has run ``before`` and now executes ``sql``, whose locks the server shows; its pid."""
+    session = await psycopg.AsyncConnection.connect(production.dsn(), autocommit=True, application_name="somebody")
+    pid = session.info.backend_pid
+    for statement in split(before)[0]:
+        await session.execute(statement.sql.encode())
+    task = asyncio.create_task(session.execute(sql.encode()))
+    holds = (
+        f"SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = {pid} AND l.granted"
+        " AND c.relnamespace <> 'pg_catalog'::regnamespace"
+    )
+    try:
+        await wait_until(lambda: production.execute(holds), 30, what=f"the locks of {sql}")
+        yield pid
+    finally:
+        await session.cancel_safe(timeout=5)
+        await asyncio.gather(task, return_exceptions=True)
+        await session.close()

@@ -12,6 +12,21 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "pg_stat_progress_* of the session in the migration's way: {command, phase, done, total, percent}",
         {"command": "VACUUM", "phase": "scanning heap", "done": 41_200, "total": 1_340_000, "percent": 3.1},
     ),
+    (
+        "waits",
+        "blocker_command",
+        "str",
+        "which maintenance or DDL command that session runs: VACUUM, ANALYZE, CREATE INDEX CONCURRENTLY, "
+        "VALIDATE CONSTRAINT, ALTER TABLE, DDL (any other) ...; empty: none of these",
+        "VACUUM",
+    ),
+    (
+        "waits",
+        "blocker_exclusive",
+        "bool",
+        "it holds ACCESS EXCLUSIVE or EXCLUSIVE on what is waited for: others than migrations wait for it too",
+        False,
+    ),
     ("waits", "frozen_age", "int", "age(relfrozenxid) of the table that is in the way, transactions", 213_000_000),
     ("waits", "freeze_limit", "int", "autovacuum_freeze_max_age that holds for that table, transactions", 200_000_000),
 )
