@@ -1,0 +1,329 @@
+"""The timeline of a transcript: what happened when, and where each time comes from. What repeats itself is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from runbook.session import events as ev
+from runbook.session.events import Event
+from runbook.text import plural, shorten
+from runbook.transcript.times import instant, stamped_lines
+from runbook.triage.model import LockNode, LockTree
+from runbook.words import duration, lock_name
+
+MOST = 400
+"""So many moments at most; a reader of more of them reads none. Key moments go last."""
+
+_ANNOUNCED_GROWTH = 1.5
+"""A queue is told of again when it has grown by so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the timeline. Texts are as they came: every format makes them inert in its own way.
+
+    ``at``: ISO 8601, UTC. ``kind``: one word. ``source``: whose clock told the time, and through what.
+    ``key``: it belongs to the story, and is told before anything is unfolded.
+    """
+
+    at: str
+    kind: str
+    text: str
+    source: str
+    key: bool = False
+    derived: bool = False  # worked out from an age or a log line: it may lie before everything recorded
+
+    @property
+    def time(self) -> datetime | None:
+        """None where the journal holds no readable time."""
+        return instant(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Moments in order of time. ``left_out``: word -> how many events are not told one by one."""
+
+    moments: tuple[Moment, ...]
+    events: int
+    left_out: tuple[tuple[str, int], ...] = ()
+    thinned: int = 0  # moments that were left out because there were more than ``MOST``
+
+    @property
+    def key(self) -> tuple[Moment, ...]:
+        return tuple(m for m in self.moments if m.key)
+
+    @property
+    def note(self) -> str:
+        """What was left out, as a sentence; empty when nothing was."""
+        parts = [f"{n:,} {word}" for word, n in self.left_out]
+        told = f"{plural(self.events, 'event')}: not listed one by one are {', '.join(parts)}." if parts else ""
+        thinned = f"{plural(self.thinned, 'moment')} between those shown were left out." if self.thinned else ""
+        where = "The journal holds all of them." if told or thinned else ""
+        return " ".join(part for part in (told, thinned, where) if part)
+
+
+def timeline(events: Iterable[Event], most: int = MOST) -> Timeline:
+    """The moments of a session. Pure: the same events give the same timeline."""
+    events = tuple(events)
+    teller = _Teller()
+    found: list[Moment] = []
+    for event in events:
+        found.extend(teller.told(event))
+    # By time, and where times are equal as it was recorded; a time that cannot be read stays where it was.
+    last = datetime.min.replace(tzinfo=UTC)
+    keyed: list[tuple[datetime, int, Moment]] = []
+    for number, moment in enumerate(found):
+        at = moment.time or last
+        if not moment.derived:
+            last = at
+        keyed.append((at, number, moment))
+    ordered = [moment for _, _, moment in sorted(keyed, key=lambda k: k[:2])]
+    kept = _thinned(ordered, most)
+    left_out = tuple(sorted(teller.left_out.items(), key=lambda item: (-item[1], item[0])))
+    return Timeline(tuple(kept), len(events), left_out, len(ordered) - len(kept))
+
+
+def lock_samples(events: Iterable[Event]) -> list[tuple[Event, LockTree]]:
+    """Every sample of who waits for whom, in order."""
+    return [(e, e.payload.tree) for e in events if isinstance(e.payload, ev.LocksSampled)]
+
+
+def nodes(tree: LockTree) -> Iterator[LockNode]:
+    """Every session of a tree, from the roots down."""
+    todo = list(reversed(tree.roots))
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(reversed(node.children))
+
+
+def session_key(node: LockNode) -> tuple[int, str]:
+    """What tells sessions apart: pids are reused, so when the backend started belongs to it."""
+    return node.session.pid, node.session.gid or node.session.backend_start or ""
+
+
+def named(node: LockNode) -> str:
+    """``4182 (app)``; a prepared transaction has no pid."""
+    session = node.session
+    return f"{session.pid} ({session.label})" if session.pid else session.label
+
+
+class _Teller:
+    """Walks the events once; tells what is new and counts the rest."""
+
+    def __init__(self) -> None:
+        self.left_out: Counter[str] = Counter()
+        self._sides: dict[str, tuple[object, ...]] = {}
+        self._readings: dict[tuple[str, str], tuple[str, str | None]] = {}
+        self._steps: dict[str, tuple[str, str]] = {}
+        self._belief: tuple[object, ...] | None = None
+        self._waiting = 0
+        self._announced = 0
+        self._placed: set[tuple[object, ...]] = set()
+
+    def told(self, event: Event) -> Iterator[Moment]:
+        source = f"runbook's clock, event {event.seq}"
+
+        def moment(kind: str, text: str, key: bool = False) -> Moment:
+            return Moment(event.at, kind, text, source, key)
+
+        match event.payload:
+            case ev.SessionOpened(runbook_version=version):
+                yield moment("opened", f"session opened by runbook {version}", True)
+            case ev.SideGiven(side=side):
+                yield moment("given", f"{side.key}: {side.target}" + (f" (from {side.source})" if side.source else ""))
+            case ev.SideSeen() as seen:
+                yield from self._side(seen, moment)
+            case ev.MigrationRead(runner=runner, files=files, statements=statements):
+                yield moment(
+                    "migration", f"{plural(len(files), 'file')}, {plural(len(statements), 'statement')} ({runner})"
+                )
+            case ev.ErrorRead() as error:
+                yield moment("error", f"error read: {error.sqlstate or 'no SQLSTATE'} {error.message}", True)
+                yield from _stamped(error, event)
+            case ev.InputFailed(what=what, reason=reason):
+                yield moment("problem", f"{what} could not be used: {reason}")
+            case ev.ReadingTaken() as reading:
+                yield from self._reading(reading, moment)
+            case ev.StepExamined(step=step):
+                if self._steps.get(step.id) == (step.verdict, step.summary):
+                    self.left_out["steps that came out as before"] += 1
+                else:
+                    self._steps[step.id] = (step.verdict, step.summary)
+                    yield moment("step", f"{step.title}: {step.verdict}, {step.summary}")
+            case ev.Diagnosed() as found:
+                yield from self._diagnosed(found, moment)
+            case ev.Answered(question=question, answer=answer, by=by):
+                yield moment("answer", f"{by} answered {question}: {answer}", True)
+            case ev.Noted(text=text, by=by):
+                yield moment("note", f"{by}: {text}", True)
+            case ev.LocksSampled(tree=tree):
+                yield from self._locks(event, tree, moment)
+            case ev.CheckRun(side=side_key, sql=sql, status=status, rows=rows, reason=reason):
+                outcome = plural(len(rows), "row") if status == "ok" else f"{status}: {reason or ''}"
+                yield moment("check", f"on {side_key}, {outcome}: {shorten(sql, 160)}")
+            case ev.ForecastMade(forecast=forecast):
+                s = forecast.summary
+                yield moment("forecast", f"{s.danger} danger, {s.warning} warning, {s.notice} notice")
+            case ev.SessionClosed(reason=reason):
+                yield moment("closed", f"session closed ({reason})", True)
+            case ev.ScreenVisited():
+                self.left_out["visits of screens"] += 1
+            case ev.RoundStarted() | ev.RoundFinished():
+                self.left_out["beginnings and ends of a look at the servers"] += 1
+            case other:
+                yield moment(_words(type(other).__name__), _generic(other))
+
+    def _side(self, seen: ev.SideSeen, moment: _Make) -> Iterator[Moment]:
+        now = (seen.reachable, seen.reason, seen.server_version, seen.database, seen.role, seen.is_standby)
+        before = self._sides.get(seen.key)
+        if before == now:
+            self.left_out["looks that found a server as before"] += 1
+            return
+        self._sides[seen.key] = now
+        if not seen.reachable:
+            yield moment("server", f"{seen.name} could not be reached: {seen.reason or 'no reason was given'}", True)
+        else:
+            again = "again: " if before is not None else ""
+            standby = ", a standby" if seen.is_standby else ""
+            yield moment(
+                "server",
+                f"{seen.name} answered{', ' + again if again else ': '}PostgreSQL {seen.server_version or '?'}{standby}, "
+                f"database {seen.database or '?'}, as {seen.role or '?'}",
+                before is not None,
+            )
+
+    def _reading(self, reading: ev.ReadingTaken, moment: _Make) -> Iterator[Moment]:
+        where = (reading.side, reading.probe)
+        now = (reading.status, reading.reason)
+        before = self._readings.get(where)
+        self._readings[where] = now
+        if reading.status == "ok" and (before is None or before[0] == "ok"):
+            self.left_out["readings that came back"] += 1
+        elif before == now:
+            self.left_out["readings that were refused as before"] += 1
+        else:
+            reason = f": {reading.reason}" if reading.reason else ""
+            yield moment("reading", f"{reading.side} {reading.probe}: {reading.status.replace('_', ' ')}{reason}")
+
+    def _diagnosed(self, found: ev.Diagnosed, moment: _Make) -> Iterator[Moment]:
+        first = found.causes[0] if found.causes else None
+        belief = (found.conclusion, first and first.id, first and first.verdict)
+        if belief == self._belief:
+            self.left_out["diagnoses that said the same"] += 1
+            return
+        self._belief = belief
+        because = f". {first.supporting[0].because}" if first is not None and first.supporting else ""
+        yield moment("diagnosis", found.summary.rstrip(".") + because, True)
+
+    def _locks(self, event: Event, tree: LockTree, moment: _Make) -> Iterator[Moment]:
+        waiting, before = tree.waiting, self._waiting
+        self._waiting = waiting
+        if before and not waiting:
+            self._announced = 0
+            yield moment("locks", f"nobody waits for a lock on {tree.side} any more", True)
+        elif waiting and (not before or waiting >= self._announced * _ANNOUNCED_GROWTH):
+            first = not before
+            self._announced = waiting
+            longest = f", the longest for {duration(tree.longest_wait_s)}"
+            waits = "waits" if waiting == 1 else "wait"
+            yield moment("locks", f"{plural(waiting, 'session')} {waits} for locks on {tree.side}{longest}", first)
+        else:
+            self.left_out["samples of locks that showed no more"] += 1
+        yield from self._begun(event, tree)
+
+    def _begun(self, event: Event, tree: LockTree) -> Iterator[Moment]:
+        """When the transactions at the head of the queue, and the migration's wait, began: ages of the server."""
+        sampled = instant(tree.sampled_at)
+        if sampled is None:
+            return
+        heads = {session_key(root) for root in tree.roots}
+        for node in nodes(tree):
+            is_head = session_key(node) in heads
+            ages = [
+                (
+                    node.session.xact_age_s if is_head else None,
+                    "transaction",
+                    f"{named(node)} began the transaction that {_holding(node)}",
+                ),
+                (
+                    node.wait_s if node.session.is_migration else None,
+                    node.waits_for or "",
+                    f"the migration, {named(node)}, began to wait for {_lock(node.waits_for)}",
+                ),
+            ]
+            for age_s, what, text in ages:
+                if age_s is None or age_s < 0 or (session_key(node), what) in self._placed:
+                    continue
+                self._placed.add((session_key(node), what))
+                source = f"{tree.side}'s clock: {duration(age_s)} old when sampled (event {event.seq})"
+                begun = _earlier(sampled, age_s)
+                if begun is not None:
+                    yield Moment(begun.isoformat(timespec="milliseconds"), "locks", text, source, True, True)
+
+
+class _Make(Protocol):
+    """The signature of ``moment`` inside ``_Teller.told``."""
+
+    def __call__(self, kind: str, text: str, key: bool = False) -> Moment: ...
+
+
+def _stamped(error: ev.ErrorRead, event: Event) -> Iterator[Moment]:
+    """The time that stands on the error's own line, where a log wrote one with its zone."""
+    for at, line in stamped_lines(error.raw):
+        if error.message and error.message[:60] in line:
+            text = f"the error was logged: {error.sqlstate or ''} {error.message}".replace(":  ", ": ")
+            yield Moment(at.isoformat(timespec="milliseconds"), "error", text, f"the log line in event {event.seq}", True, True)
+            return
+
+
+def _earlier(at: datetime, seconds: float) -> datetime | None:
+    try:
+        return at - timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+
+
+def _holding(node: LockNode) -> str:
+    return f"holds {_lock(node.holds[0])}" if node.holds else "others wait for"
+
+
+def _lock(text: str | None) -> str:
+    """``AccessExclusiveLock on public.orders`` -> ``ACCESS EXCLUSIVE on public.orders``."""
+    mode, on, relation = (text or "a lock").partition(" on ")
+    return (lock_name(mode) if mode.endswith("Lock") else mode) + on + relation
+
+
+def _thinned(moments: list[Moment], most: int) -> list[Moment]:
+    """At most ``most``: key moments before others, evenly over the time; the first and the last stay."""
+    if len(moments) <= most:
+        return moments
+    keys = [n for n, m in enumerate(moments) if m.key]
+    others = [n for n, m in enumerate(moments) if not m.key]
+    chosen = set(_evenly(keys, most))
+    chosen |= set(_evenly(others, most - len(chosen)))
+    return [m for n, m in enumerate(moments) if n in chosen]
+
+
+def _evenly(numbers: list[int], most: int) -> list[int]:
+    if len(numbers) <= most:
+        return numbers
+    if most <= 1:
+        return numbers[:most]
+    return [numbers[round(n * (len(numbers) - 1) / (most - 1))] for n in range(most)]
+
+
+def _words(name: str) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+
+
+def _generic(payload: object) -> str:
+    """An event of a kind that has no sentence of its own here: its plain values, by name."""
+    values = ((f.name, getattr(payload, f.name)) for f in fields(payload))  # type: ignore[arg-type]
+    told = [f"{name.replace('_', ' ')} {value}" for name, value in values if isinstance(value, str | int | float)]
+    return shorten("; ".join(told), 300)
+
