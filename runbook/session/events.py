@@ -300,3 +300,5 @@ class Event:
     at: str
     offset_s: float
     payload: Payload = field(compare=True)
+    removed: dict[str, int] = field(default_factory=dict)
+    """What was taken out of it before it was written, by kind: ``{"password": 1, "row value": 2}``."""

@@ -107,15 +107,14 @@ class Journal:
 
 def encode(event: Event, chain: str) -> tuple[bytes, str]:
     """One line for ``event`` and the new end of the chain, given the chain so far."""
-    body = _ENCODER.encode(
-        {
-            "seq": event.seq,
-            "at": event.at,
-            "offset_s": event.offset_s,
-            "kind": _NAMES[type(event.payload)],
-            "data": event.payload,
-        }
-    )
+    told = {
+        "seq": event.seq,
+        "at": event.at,
+        "offset_s": event.offset_s,
+        "kind": _NAMES[type(event.payload)],
+        "data": event.payload,
+    }
+    body = _ENCODER.encode({**told, "removed": event.removed} if event.removed else told)
     chain = _link(chain, body)
     return _CHAIN_HEAD + chain.encode() + b'",' + body[1:] + b"\n", chain
 
@@ -186,7 +185,7 @@ def _decode(line: bytes) -> tuple[Event, bytes]:
     body = b"{" + line.rstrip(b"\n")[len(_CHAIN_HEAD) + _CHAIN_LENGTH + 2 :]
     raw = msgspec.json.decode(body)
     payload: Payload = msgspec.convert(raw["data"], KINDS[raw["kind"]])
-    return Event(raw["seq"], raw["at"], raw["offset_s"], payload), body
+    return Event(raw["seq"], raw["at"], raw["offset_s"], payload, raw.get("removed", {})), body
 
 
 def _link(chain: str, body: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,7 +45,9 @@ class Recorder:
         """Record one event. When this returns, it is in the journal and in ``state``."""
         self._seq += 1
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        event = Event(self._seq, at, round(time.monotonic() - self._started, 3), redact(payload))
+        removed: Counter[str] = Counter()
+        payload = redact(payload, removed)
+        event = Event(self._seq, at, round(time.monotonic() - self._started, 3), payload, dict(removed))
         if self.journal is not None:
             self.journal.append(event)
             self.problem = self.journal.problem

@@ -68,6 +68,8 @@ class State:
     actions: tuple[tuple[float, Acted], ...] = ()  # (offset_s, action)
     training: tuple[tuple[float, Trained], ...] = ()  # (offset_s, moment)
     closed: str | None = None
+    removed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Secrets and row values taken out before they were written, by kind."""
     events: tuple[Event, ...] = ()
 
     @property
@@ -83,6 +85,9 @@ class State:
 def fold(state: State, event: Event) -> State:
     """The state after ``event``. Pure; the same events give the same state."""
     state = replace(state, events=(*state.events, event), duration_s=event.offset_s)
+    if event.removed:
+        counts = {kind: state.removed.get(kind, 0) + number for kind, number in event.removed.items()}
+        state = replace(state, removed=MappingProxyType({**state.removed, **counts}))
     match event.payload:
         case SessionOpened(session_id=session_id, title=title):
             return replace(state, session_id=session_id, title=title, started_at=event.at)
