@@ -47,7 +47,7 @@ RULES: tuple[SecretRule, ...] = (
     ),
     _rule(
         PASSWORD,
-        r"(\b(?:password|sslpassword|passwd|pwd|pgpassword|scram_client_key|scram_server_key|oauth_client_secret)\s*=\s*)"
+        r"(\b(?:password|sslpassword|passwd|pwd|pgpassword|scram_client_key|scram_server_key|oauth_client_secret)\s*=(?!>)\s*)"
         r"('(?:[^'\\]|\\.|'')*'?|\"[^\"]*\"?|[^\s&;,'\"]+)",
         r"\1***",
         "password passwd pwd scram_ oauth_",
