@@ -12,6 +12,7 @@ from runbook.session import events as ev
 from runbook.session.events import Event
 from runbook.text import plural, shorten
 from runbook.transcript.times import instant, stamped_lines
+from runbook.triage.alike import node_key
 from runbook.triage.model import LockNode, LockTree
 from runbook.words import duration, lock_name
 
@@ -101,11 +102,6 @@ def nodes(tree: LockTree) -> Iterator[LockNode]:
         todo.extend(reversed(node.children))
 
 
-def session_key(node: LockNode) -> tuple[int, str]:
-    """What tells sessions apart: pids are reused, so when the backend started belongs to it."""
-    return node.session.pid, node.session.gid or node.session.backend_start or ""
-
-
 def named(node: LockNode) -> str:
     """``4182 (app)``; a prepared transaction has no pid."""
     session = node.session
@@ -166,6 +162,11 @@ class _Teller:
             case ev.CheckRun(side=side_key, sql=sql, status=status, rows=rows, reason=reason):
                 outcome = plural(len(rows), "row") if status == "ok" else f"{status}: {reason or ''}"
                 yield moment("check", f"on {side_key}, {outcome}: {shorten(sql, 160)}")
+            case ev.Acted(what=what, side=side_key, role=role, status=status, answer=answer):
+                said = f": {answer}" if answer else ""
+                yield moment("action", f"{what} on {side_key} as {role}, {status}{said}", True)
+            case ev.Trained(what=what, text=text):
+                yield moment("exercise", f"{what.replace('_', ' ')}: {text}" if text else what.replace("_", " "), True)
             case ev.ForecastMade(forecast=forecast):
                 s = forecast.summary
                 yield moment("forecast", f"{s.danger} danger, {s.warning} warning, {s.notice} notice")
@@ -241,9 +242,9 @@ class _Teller:
         sampled = instant(tree.sampled_at)
         if sampled is None:
             return
-        heads = {session_key(root) for root in tree.roots}
+        heads = {node_key(root) for root in tree.roots}
         for node in nodes(tree):
-            is_head = session_key(node) in heads
+            is_head = node_key(node) in heads
             ages = [
                 (
                     node.session.xact_age_s if is_head else None,
@@ -257,9 +258,9 @@ class _Teller:
                 ),
             ]
             for age_s, what, text in ages:
-                if age_s is None or age_s < 0 or (session_key(node), what) in self._placed:
+                if age_s is None or age_s < 0 or (node_key(node), what) in self._placed:
                     continue
-                self._placed.add((session_key(node), what))
+                self._placed.add((node_key(node), what))
                 source = f"{tree.side}'s clock: {duration(age_s)} old when sampled (event {event.seq})"
                 begun = _earlier(sampled, age_s)
                 if begun is not None:
@@ -277,7 +278,8 @@ def _stamped(error: ev.ErrorRead, event: Event) -> Iterator[Moment]:
     for at, line in stamped_lines(error.raw):
         if error.message and error.message[:60] in line:
             text = f"the error was logged: {error.sqlstate or ''} {error.message}".replace(":  ", ": ")
-            yield Moment(at.isoformat(timespec="milliseconds"), "error", text, f"the log line in event {event.seq}", True, True)
+            source = f"the log line in event {event.seq}"
+            yield Moment(at.isoformat(timespec="milliseconds"), "error", text, source, True, True)
             return
 
 
@@ -326,4 +328,3 @@ def _generic(payload: object) -> str:
     values = ((f.name, getattr(payload, f.name)) for f in fields(payload))  # type: ignore[arg-type]
     told = [f"{name.replace('_', ' ')} {value}" for name, value in values if isinstance(value, str | int | float)]
     return shorten("; ".join(told), 300)
-

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from itertools import groupby
-
 from runbook.text import shorten
+from runbook.triage.alike import grouped, node_key
 from runbook.triage.model import LockNode, LockTree
 from runbook.tui.lines import Line, Span, cut, fit, line, paragraph
 from runbook.words import lock_name
-
-_MANY = 3
-"""So many siblings with the same query and wait are one line."""
 
 
 def age(seconds: float | None) -> str:
@@ -39,12 +33,6 @@ def lock_tree(tree: LockTree, width: int, *, unfolded: frozenset[str] = frozense
     return lines
 
 
-def node_key(node: LockNode) -> str:
-    """What tells sessions apart: pids are reused, so backend_start belongs to it."""
-    session = node.session
-    return f"gid:{session.gid}" if session.gid else f"{session.pid}@{session.backend_start or '?'}"
-
-
 def find_node(tree: LockTree | None, key: str | None) -> LockNode | None:
     """The session of a line, if it is still there."""
     if tree is None or key is None:
@@ -67,7 +55,7 @@ def _node(node: LockNode, width: int, lead: str, below: str, unfolded: frozenset
         lines.append(
             line((pad, "faint"), "  ", (fit(text, room), "" if text.startswith("holds") else "muted"), key=key)
         )
-    groups = _grouped(node.children, unfolded)
+    groups = grouped(node.children, unfolded)
     for number, (child, alike) in enumerate(groups):
         last = number == len(groups) - 1
         lines += _node(
@@ -141,34 +129,6 @@ def _held(node: LockNode) -> dict[str, list[str]]:
         mode, _, on = text.partition(" on ")
         held.setdefault(mode, []).append(on or "?")
     return held
-
-
-_VALUE = re.compile(r"'(?:[^']|'')*'|\b\d[\d.]*\b|\$\d+")
-
-
-def shape(query: str) -> str:
-    """A query without its values: those of the same shape do the same."""
-    return _VALUE.sub("?", " ".join(query.split()))
-
-
-def _grouped(children: Sequence[LockNode], unfolded: frozenset[str]) -> list[tuple[LockNode, int]]:
-    """Siblings with how many like them stand behind the first; those with sessions behind them stay apart."""
-
-    def alike(node: LockNode) -> tuple[object, ...]:
-        session = node.session
-        if node.children or session.is_migration:
-            return (node_key(node),)
-        return (shape(session.query or ""), node.waits_for or "", session.role or "", session.application_name or "")
-
-    order = {alike(child): n for n, child in reversed(list(enumerate(children)))}
-    groups: list[tuple[LockNode, int]] = []
-    for _, same in groupby(sorted(children, key=lambda c: order[alike(c)]), key=alike):
-        members = list(same)
-        if len(members) < _MANY or node_key(members[0]) in unfolded:
-            groups += [(member, 0) for member in members]
-        else:
-            groups.append((members[0], len(members) - 1))
-    return groups
 
 
 def _advice(text: str, width: int) -> list[Line]:
