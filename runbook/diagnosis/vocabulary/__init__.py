@@ -13,6 +13,7 @@ from typing import Any
 
 from runbook.diagnosis.vocabulary import (
     answers,
+    data,
     dependency,
     error,
     failing,
@@ -53,6 +54,7 @@ _OTHER = (
     *history.FACTS,
     *dependency.FACTS,
     *waits.FACTS,
+    *data.FACTS,
     *answers.FACTS,
 )
 

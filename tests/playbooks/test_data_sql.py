@@ -1,0 +1,104 @@
+"""The SQL of the playbooks on rows and on values that PostgreSQL makes does on real servers what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from runbook.diagnosis.facts import FactBook
+from runbook.migration.statement import split
+from tests.playbooks.incident import ADD_COLUMN, incident, playbooks
+from tests.playbooks.test_errors_sql import blocks, changes, run
+from tests.support import BARE, Database, create_database, drop_database, majors
+
+CAUSES = ("sequence-out-of-sync",)
+
+# Names that break whoever quotes by hand.
+TABLE, COLUMN, SEQUENCE = '"My Schema"."Order\'s ""Items"""', '"E mail"', '"My Schema"."the \'seq\'"'
+SETUP = f"""
+    CREATE SCHEMA "My Schema";
+    CREATE SEQUENCE {SEQUENCE};
+    CREATE TABLE {TABLE} ("Id" int PRIMARY KEY DEFAULT nextval('{SEQUENCE.replace("'", "''")}'), {COLUMN} text);
+    ALTER SEQUENCE {SEQUENCE} OWNED BY {TABLE}."Id";
+    INSERT INTO {TABLE} ({COLUMN}) VALUES ('a'), ('b');
+"""
+STATEMENT = dict(ADD_COLUMN) | {
+    "sql": f"INSERT INTO {TABLE} ({COLUMN}) VALUES ('x')",
+    "kind": "INSERT",
+    "relation": TABLE,
+    "relation_name": 'Order\'s "Items"',
+    "schema": "My Schema",
+    "column": COLUMN,
+    "columns": [COLUMN],
+    "is_ddl": False,
+}
+
+
+def facts(database: Database, *, statement: dict[str, Any] | None = None, **groups: Any) -> FactBook:
+    """The incident on ``database``, all names hostile."""
+    side = {"database": database.name, "role": BARE, "major": database.major, "version": str(database.major)}
+    return incident(failing=STATEMENT | (statement or {}), production=side | groups.pop("production", {}), **groups)
+
+
+@pytest.fixture(params=[min(majors()), max(majors())])
+def items(request: pytest.FixtureRequest) -> Iterator[Database]:
+    database = create_database(request.param)
+    database.execute(SETUP)
+    yield database
+    drop_database(database)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_with_nothing_known_every_value_is_a_named_gap_and_nothing_is_run(cause: str) -> None:
+    for block in playbooks()[cause].render(FactBook()).sql:
+        assert block.runnable or block.missing
+        if block.changes:
+            assert "''" not in block.sql, block.sql
+
+
+def look(cause: str, book: FactBook, database: Database, section: str = "fix", number: int = 0) -> list[Any]:
+    """The rows of a query that looks, in a session that may not write."""
+    found = blocks(cause, book, section, changes=False)[number]
+    assert found.runnable, found.missing
+    rows: list[Any] = []
+    with database.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for statement in split(found.sql)[0]:
+            cursor = connection.execute(statement.sql.encode())
+            if cursor.description:
+                rows = cursor.fetchall()
+    return rows
+
+
+# -- values that a sequence makes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("increment", "imported"), [(1, 40), (-1, -40)])
+def test_a_sequence_is_set_behind_the_furthest_key_and_never_turned_back(
+    items: Database, increment: int, imported: int
+) -> None:
+    items.execute(f"""
+        ALTER SEQUENCE {SEQUENCE} INCREMENT {increment} MINVALUE -100 MAXVALUE 100 RESTART {3 * increment};
+        INSERT INTO {TABLE} VALUES ({imported}, 'imported'), ({3 * increment}, 'imported')""")
+    key = {"key_left_to_sequence": True, "key_column": '"Id"', "key_sequence": SEQUENCE, "key_value": "3"}
+    error = {"sqlstate": "23505", "message": "duplicate key value violates unique constraint"}
+    cause = "sequence-out-of-sync"
+    book = facts(items, error=error, data=key | {"key_sequence_increment": increment, "key_sequence_cache": 1})
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        items.execute(STATEMENT["sql"])
+    assert [r[1:] for r in look(cause, book, items)] == [(imported, True)]
+    listed = [r[0] for r in look(cause, book, items, number=1)]
+    assert len(listed) == (1 if increment > 0 else 0)
+    for query in listed:
+        assert items.execute(query)[0][2] == imported
+    [repair] = changes(cause, book)
+    run(items, repair)
+    assert [r[1:] for r in look(cause, book, items)] == [(imported, False)]
+    items.execute(STATEMENT["sql"])
+    assert items.execute(f'SELECT count(*) FROM {TABLE} WHERE "Id" = {imported + increment}') == [(1,)]
+    items.execute(f'DELETE FROM {TABLE} WHERE abs("Id") > 10')
+    run(items, repair)
+    assert items.execute(f"SELECT last_value FROM {SEQUENCE}") == [(imported + increment,)]
