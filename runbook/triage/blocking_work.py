@@ -7,7 +7,7 @@ from typing import Any
 
 from runbook.postgres.rows import ProgressRow, RelationRow
 from runbook.triage.case import Facts, SideCase
-from runbook.triage.waits import Blocker, without_leading_comments
+from runbook.triage.waits import Blocker, Waits, without_leading_comments
 from runbook.words import lock_name
 
 _COMMANDS = tuple(
@@ -33,10 +33,11 @@ _COMMANDS = tuple(
 """The first words of maintenance and DDL commands, the narrower first."""
 
 _EXCLUSIVE = ("AccessExclusiveLock", "ExclusiveLock")
-_FACTS = ("blocker_progress", "blocker_command", "blocker_exclusive", "frozen_age", "freeze_limit")
+_TABLES = ("r", "p", "m", "f")
+_FACTS = ("blocker_progress", "blocker_command", "blocker_exclusive", "blocker_tables", "frozen_age", "freeze_limit")
 
 
-def state(facts: Facts, side: SideCase | None, blocker: Blocker | None) -> None:
+def state(facts: Facts, side: SideCase | None, waits: Waits, blocker: Blocker | None) -> None:
     """State the facts of the group ``waits`` about the session in the way."""
     if side is None or blocker is None or blocker.session is None:
         facts.unknown_all([f"waits.{name}" for name in _FACTS], "no session stands in the migration's way")
@@ -56,6 +57,10 @@ def state(facts: Facts, side: SideCase | None, blocker: Blocker | None) -> None:
     strong = [mode for mode in blocker.holds if mode in _EXCLUSIVE]
     told = ", ".join(lock_name(mode) for mode in blocker.holds) or "nothing that we see"
     facts.know("waits.blocker_exclusive", bool(strong), f"{session.pid} holds {told}", readings="locks")
+    tables = {k.qualified for k in waits.held_by(session.pid) if k.relation_kind in _TABLES}
+    facts.know(
+        "waits.blocker_tables", len(tables), f"{session.pid} holds locks on {len(tables)} tables", readings="locks"
+    )
     _state_age(facts, side, blocker.relation)
 
 

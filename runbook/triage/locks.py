@@ -43,7 +43,7 @@ def examine(case: Case) -> Step:
     _state_migration(facts, case, side, waits, migrator, len(migrators))
     _state_blocker(facts, waits, migrator, blocker, side, running)
     _state_queue(facts, waits, migrator)
-    blocking_work.state(facts, side, blocker)
+    blocking_work.state(facts, side, waits, blocker)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

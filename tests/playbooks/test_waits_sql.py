@@ -15,6 +15,7 @@ from tests.support import BARE, Database
 CAUSES = (
     "lock-wait-wraparound-autovacuum",
     "lock-wait-maintenance",
+    "lock-wait-backup",
 )
 
 TABLE = '"My Schema"."Order\'s ""Items"""'

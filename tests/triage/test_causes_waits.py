@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from runbook.lab.installations import available_majors
 from runbook.lab.servers import start_server
 from runbook.migration.statement import split
-from tests.support import Database, eventually, wait_until, waiting_for_lock
+from tests.support import BARE, Database, eventually, wait_until, waiting_for_lock
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import TABLE_SQL, blocks, likely, nearest, older_than, run, run_the_checks, shop, working
 
@@ -166,3 +169,66 @@ async def test_maintenance_of_another_table_is_not_in_the_way(tmp_path: Path) ->
             await in_thread(older_than, production, pid, 5.2)
             state = await triage(local, production, migration=write(tmp_path, ALTER + ";\n"), seen="planned")
         assert causes(state) == [], explain(state)
+
+
+# -- a dump ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def dumping(production: Database, *command: str) -> Iterator[None]:
+    """A real dump or export by a role whose rows pass a slow policy: it stays in the middle of the table."""
+    production.execute(f'GRANT USAGE ON SCHEMA "My Schema" TO {BARE}; GRANT SELECT ON {TABLE_SQL}, elsewhere TO {BARE}')
+    production.execute(f"ALTER TABLE {TABLE_SQL} ENABLE ROW LEVEL SECURITY")
+    production.execute(f"CREATE POLICY slowly ON {TABLE_SQL} USING (slow(id) > 0)")
+    executable = available_majors()[18].bin / command[0]
+    program = subprocess.Popen([str(executable), *command[1:], production.dsn(BARE)], stdout=subprocess.DEVNULL)
+    at_work = "SELECT 1 FROM pg_stat_activity WHERE query ILIKE 'copy%' AND state = 'active'"
+    try:
+        eventually(lambda: production.execute(at_work), 30, "it copies the table")
+        yield
+    finally:
+        program.kill()
+        program.wait(30)
+        production.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{BARE}' AND query ILIKE 'copy%'"
+        )
+        eventually(lambda: not production.execute(at_work), 30, "it is gone")
+
+
+EXPORTS = {
+    "pg_dump": (12, ("pg_dump", "--enable-row-security")),
+    "pg_dump-with-jobs": (17, ("pg_dump", "--enable-row-security", "-Fd", "-j2", "-f")),
+    "copy-of-psql": (15, ("psql", "-X", "-c", f"\\copy {TABLE_SQL} TO STDOUT")),
+}
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+async def test_a_dump_is_named_with_all_that_it_locks_and_the_fix_ends_all_its_sessions(
+    export: str, tmp_path: Path
+) -> None:
+    cause = "lock-wait-backup"
+    major, command = EXPORTS[export]
+    folder = (str(tmp_path / "dump"),) if command[-1] == "-f" else ()
+    with shop(major, SHOP) as (local, production):
+        path = write(tmp_path, ALTER + ";\n")
+        with dumping(production, *command, *folder):
+            async with waiting_for_lock(production.dsn(), ALTER, application_name="deploy"):
+                state = await triage(local, production, migration=path, seen="hanging")
+            assert likely(state) == [cause], explain(state)
+            assert fact(state, "waits.blocker_tables") == (1 if command[0] == "psql" else 2)
+            run_the_checks(cause, state, production)
+            assert len(run(production, blocks(cause, state, "fix", changes=True)[0])) == (3 if folder else 1)
+            [gone, *_] = blocks(cause, state, "verify", changes=False)
+            await wait_until(lambda: not run(production, gone), 30)
+            assert await in_thread(psql, production, path) == ""
+
+
+async def test_a_dump_in_front_of_the_next_migration_is_foretold(tmp_path: Path) -> None:
+    with shop(14, SHOP) as (local, production), dumping(production, *EXPORTS["pg_dump"][1]):
+        [(pid,)] = production.execute(f"SELECT pid FROM pg_stat_activity WHERE usename = '{BARE}'")
+        await in_thread(older_than, production, pid, 5.2)
+        state = await triage(local, production, migration=write(tmp_path, ALTER + ";\n"), seen="planned")
+        assert likely(state) == ["lock-wait-backup"], explain(state)
+        harmless = write(tmp_path, f"CREATE INDEX CONCURRENTLY ON {TABLE_SQL} (t);\n", "0009_index.sql")
+        state = await triage(local, production, migration=harmless, seen="planned")
+        assert "lock-wait-backup" not in causes(state), explain(state)

@@ -27,6 +27,7 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "it holds ACCESS EXCLUSIVE or EXCLUSIVE on what is waited for: others than migrations wait for it too",
         False,
     ),
+    ("waits", "blocker_tables", "int", "tables on which that session holds a lock (as far as they were read)", 312),
     ("waits", "frozen_age", "int", "age(relfrozenxid) of the table that is in the way, transactions", 213_000_000),
     ("waits", "freeze_limit", "int", "autovacuum_freeze_max_age that holds for that table, transactions", 200_000_000),
 )
