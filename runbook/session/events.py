@@ -201,6 +201,14 @@ class LocksSampled:
 
 
 @dataclass(frozen=True, slots=True)
+class LocksUnchanged:
+    """A sample that shows what the one before showed, ``elapsed_s`` older: every age in it has grown by that much."""
+
+    sampled_at: str
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRun:
     """A read-only check of a playbook, run on a side, with what came back."""
 
@@ -282,6 +290,7 @@ Payload = (
     | Answered
     | Noted
     | LocksSampled
+    | LocksUnchanged
     | CheckRun
     | Acted
     | Trained

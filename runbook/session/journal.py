@@ -32,6 +32,7 @@ KINDS: dict[str, type[Any]] = {
     "answer": ev.Answered,
     "note": ev.Noted,
     "locks": ev.LocksSampled,
+    "locks_unchanged": ev.LocksUnchanged,
     "check": ev.CheckRun,
     "action": ev.Acted,
     "training": ev.Trained,

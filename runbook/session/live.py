@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runbook.postgres.survey import Look
     from runbook.session.conclude import Conclusion
     from runbook.triage.case import Case, SideCase
+    from runbook.triage.model import LockTree
 
 Playbooks = tuple[Mapping[str, "Playbook"], Sequence["PlaybookError"]]
 """What ``runbook.playbook.load`` brings."""
@@ -385,9 +386,19 @@ class LiveSession:
                     tree = tree_of(readings, side.name, migration=self._migration, error=self._error)
                     if tree is None:
                         break
-                    self._append(ev.LocksSampled(tree))
+                    self._append(self._sampled(tree))
                     await asyncio.sleep(interval_s)
             await asyncio.sleep(interval_s)
+
+    def _sampled(self, tree: LockTree) -> ev.Payload:
+        """The sample; only that time has passed where it shows nothing else: a wait of an hour is no 3,600 trees."""
+        from runbook.triage.tree_ages import elapsed_s, only_older
+
+        known = redact(tree)
+        before = self.state.locks
+        if before is not None and before.side == known.side and only_older(before, known):
+            return ev.LocksUnchanged(known.sampled_at, round(elapsed_s(before, known), 3))
+        return ev.LocksSampled(tree)
 
     async def run_check(self, block: SqlBlock) -> ev.CheckRun:
         """Run a read-only block on its side under guard. Raises nothing: the outcome says what happened."""

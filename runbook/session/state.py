@@ -19,6 +19,7 @@ from runbook.session.events import (
     ForecastMade,
     InputFailed,
     LocksSampled,
+    LocksUnchanged,
     MigrationRead,
     Noted,
     ReadingTaken,
@@ -34,6 +35,7 @@ from runbook.session.events import (
     Trained,
 )
 from runbook.triage.model import LockTree, Step
+from runbook.triage.tree_ages import aged
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -115,6 +117,8 @@ def fold(state: State, event: Event) -> State:
             return replace(state, notes=(*state.notes, (event.at, note)))
         case LocksSampled(tree=tree):
             return replace(state, locks=tree)
+        case LocksUnchanged(sampled_at=at, elapsed_s=elapsed_s):
+            return replace(state, locks=aged(state.locks, elapsed_s, at) if state.locks is not None else None)
         case CheckRun() as check:
             return replace(state, checks=(*state.checks, check))
         case Acted() as action:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from runbook.session import events as ev
 from runbook.session.state import State
 from runbook.text import clean_line
-from runbook.triage.model import MARKS
+from runbook.triage.model import MARKS, LockTree
+from runbook.triage.tree_ages import aged
 from runbook.tui.lines import Line, fit, line, paragraph
 from runbook.tui.views.header import clock
 from runbook.tui.views.lock_tree import age, lock_tree
@@ -32,8 +33,11 @@ class Entry:
         return self.events[-1]
 
 
-_FOLDED = (ev.ReadingTaken, ev.LocksSampled, ev.ScreenVisited)
+_FOLDED = (ev.ReadingTaken, ev.LocksSampled, ev.LocksUnchanged, ev.ScreenVisited)
 """Kinds of which a run is one entry."""
+
+
+_LOOKS_AT_LOCKS = {ev.LocksSampled, ev.LocksUnchanged}
 
 
 def entries(events: Iterable[ev.Event]) -> list[Entry]:
@@ -41,7 +45,8 @@ def entries(events: Iterable[ev.Event]) -> list[Entry]:
     found: list[list[ev.Event]] = []
     for event in events:
         kind = type(event.payload)
-        if found and kind in _FOLDED and type(found[-1][-1].payload) is kind:
+        before = type(found[-1][-1].payload) if found else None
+        if before in _FOLDED and (kind is before or {kind, before} == _LOOKS_AT_LOCKS):
             found[-1].append(event)
         else:
             found.append([event])
@@ -102,9 +107,10 @@ def _said(entry: Entry) -> tuple[str, str, str]:
             return "answer", "good", f"{answer.question}: {answer.answer} ({answer.by})"
         case ev.Noted() as note:
             return "note", "good bold", f"{note.text} ({note.by})"
-        case ev.LocksSampled(tree=tree):
-            samples = f"{len(entry.events)} samples, the last: " if len(entry.events) > 1 else ""
-            return "locks", "muted", f"{samples}{tree.waiting} wait, longest {age(tree.longest_wait_s)}"
+        case ev.LocksSampled():
+            return "locks", "muted", _looks(entry)
+        case ev.LocksUnchanged(elapsed_s=elapsed_s):
+            return "locks", "muted", _looks(entry) or f"as {elapsed_s:.0f} s before"
         case ev.CheckRun() as check:
             outcome = f"{len(check.rows)} rows" if check.status == "ok" else f"{check.status}: {check.reason}"
             return "check", "", f"on {check.side}, {outcome}: {check.sql}"
@@ -124,6 +130,25 @@ def _said(entry: Entry) -> tuple[str, str, str]:
             return "closed", "accent", reason
 
 
+def _looks(entry: Entry) -> str:
+    """The last of some samples in words; empty where only ages were recorded."""
+    tree = _last_tree(entry)
+    if tree is None:
+        return ""
+    samples = f"{len(entry.events)} samples, the last: " if len(entry.events) > 1 else ""
+    return f"{samples}{tree.waiting} wait, longest {age(tree.longest_wait_s)}"
+
+
+def _last_tree(entry: Entry) -> LockTree | None:
+    tree = None
+    for event in entry.events:
+        if isinstance(event.payload, ev.LocksSampled):
+            tree = event.payload.tree
+        elif isinstance(event.payload, ev.LocksUnchanged) and tree is not None:
+            tree = aged(tree, event.payload.elapsed_s, event.payload.sampled_at)
+    return tree
+
+
 def _readings(entry: Entry) -> str:
     readings = [e.payload for e in entry.events if isinstance(e.payload, ev.ReadingTaken)]
     refused = {s: sum(r.status == s for r in readings) for s in ("denied", "timed_out", "unsupported", "unreachable")}
@@ -140,6 +165,7 @@ def has_details(entry: Entry) -> bool:
         | ev.StepExamined
         | ev.Diagnosed
         | ev.LocksSampled
+        | ev.LocksUnchanged
         | ev.CheckRun
         | ev.Acted
         | ev.ErrorRead
@@ -168,8 +194,9 @@ def _details(state: State, entry: Entry, width: int) -> list[Line]:
         case ev.Diagnosed() as found:
             lines = [line(f"{c.verdict} {percent(c.probability)}: {fit(c.title, width - 20)}") for c in found.causes]
             return lines + [line((f"ruled out: {fit(c.title, width - 12)}", "muted")) for c in found.ruled_out]
-        case ev.LocksSampled(tree=tree):
-            return lock_tree(tree, width)
+        case ev.LocksSampled() | ev.LocksUnchanged():
+            tree = _last_tree(entry)
+            return lock_tree(tree, width) if tree is not None else []
         case ev.CheckRun() as check:
             return [*paragraph(check.sql, width, "code", most=6), *result(check, width)]
         case ev.Acted() as action:
