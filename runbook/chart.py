@@ -20,7 +20,7 @@ MARKS = {"local": "○", "production": "●", "what-if": "◆"}
 _WORK: dict[AmountKind, float] = {"scan_bytes": 100, "rewrite_bytes": 100, "index_rows": 1, "written_rows": 1}
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
-_SHORTEST_S = 0.0005
+SHORTEST_S = 0.0005
 _MARGIN = 12
 
 
@@ -60,15 +60,15 @@ def draw(found: Sequence[Point], width: int, height: int = 8) -> list[list[Piece
     if end < left * 10:
         left, end = left / 4, end * 4
     across = _Scale(left / 1.3, end * 1.3, columns * 2)
-    ends = [(_between(found, at, part), part) for at in (across.low, across.high) for part in ("low", "likely", "high")]
+    ends = [(between(found, at, part), part) for at in (across.low, across.high) for part in ("low", "likely", "high")]
     told = [value for p in found for value in (p.seconds.low, p.seconds.high)]
-    low = max(min(*told, *(v for v, part in ends if part == "likely")), _SHORTEST_S)
+    low = max(min(*told, *(v for v, part in ends if part == "likely")), SHORTEST_S)
     high = max(max(*told, *(v for v, part in ends if part == "likely")), low * 10)
     up = _Scale(low / 1.5, high * 1.5, rows * 4)
     band, likely = _Dots(columns, rows), _Dots(columns, rows)
     for x in range(columns * 2):
         at = across.value(x)
-        bottom, middle, top = (_between(found, at, part) for part in ("low", "likely", "high"))
+        bottom, middle, top = (between(found, at, part) for part in ("low", "likely", "high"))
         for y in range(up.place(bottom), up.place(top) + 1):
             if (x + y) % 2 == 0:
                 band.set(x, rows * 4 - 1 - y)
@@ -118,14 +118,17 @@ class _Dots:
             self.cells[row][cell] |= _DOTS[y % 4][x % 2]
 
 
-def _between(found: Sequence[Point], rows: float, part: str) -> float:
-    """Seconds at ``rows``: on the straight line through neighbouring points, both axes logarithmic."""
+def between(found: Sequence[Point], rows: float, part: str) -> float:
+    """Seconds at ``rows``: on the straight line through neighbouring points, both axes logarithmic.
+
+    ``part``: low, likely or high. A single point is continued in proportion to rows.
+    """
     ordered = sorted({p.rows: p for p in found}.values(), key=lambda p: p.rows)
     if len(ordered) == 1:
-        return float(max(getattr(ordered[0].seconds, part), _SHORTEST_S) * rows / ordered[0].rows)
+        return float(max(getattr(ordered[0].seconds, part), SHORTEST_S) * rows / ordered[0].rows)
     after = next((n for n, p in enumerate(ordered) if p.rows >= rows and n), len(ordered) - 1)
     first, last = ordered[after - 1], ordered[after]
-    a, b = (max(getattr(p.seconds, part), _SHORTEST_S) for p in (first, last))
+    a, b = (max(getattr(p.seconds, part), SHORTEST_S) for p in (first, last))
     share = math.log(rows / first.rows) / math.log(last.rows / first.rows)
     return float(a * (b / a) ** share)
 
