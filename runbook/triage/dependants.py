@@ -10,9 +10,8 @@ from runbook.failure.report import ErrorReport
 from runbook.migration.catalog import Catalog
 from runbook.migration.dropping import HOLDING_COLUMN
 from runbook.migration.objects import dropped
-from runbook.triage import replaced
 from runbook.triage.case import Case, Facts
-from runbook.triage.failing import AtFault, parts_of, statement_at_fault
+from runbook.triage.failing import AtFault, parts_of
 
 # The first words of pg_describe_object (src/backend/catalog/objectaddress.c, getObjectDescription), longest first.
 _KINDS = (
@@ -51,10 +50,8 @@ _READ = frozenset(
 _ENOUGH = 60
 
 
-def state(facts: Facts, case: Case) -> None:
-    """State ``dependency.*``: what is replaced; what is in the way, from the error's own words, then from production's catalog."""
-    fault = statement_at_fault(case)
-    replaced.state(facts, case, fault)
+def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
+    """State ``dependency.blockers``: from the error's own words, then from production's catalog."""
     error = case.error
     found = {b["description"]: b for b in _from_error(error, _table(fault, error))} if error is not None else {}
     refused = error is None or error.sqlstate in ("2BP01", "0A000", "42601", "XX000")

@@ -14,7 +14,13 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import BARE, Database, create_database, drop_database, majors
 
-CAUSES = ("dependent-policy-or-trigger", "dependent-function-or-type", "index-backs-constraint")
+CAUSES = (
+    "dependent-policy-or-trigger",
+    "dependent-function-or-type",
+    "index-backs-constraint",
+    "foreign-key-target-mismatch",
+    "column-type-differs",
+)
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 
@@ -266,3 +272,59 @@ def test_a_second_primary_key_is_told_from_the_first_by_its_columns(items: Datab
     items.execute(
         f'ALTER TABLE {Q_TABLE} DROP CONSTRAINT "Order\'s ""Items""_pkey", ADD PRIMARY KEY USING INDEX runbook_new_key'
     )
+
+
+# -- keys and types of both ends -----------------------------------------------------------------------------------------
+
+
+def a_foreign_key(problem: str, **more: Any) -> dict[str, Any]:
+    row = {
+        "child": Q_TABLE,
+        "columns": ["parent"],
+        "types": ["integer"],
+        "parent": Q_PARENT,
+        "referenced": ['"No. "'],
+        "referenced_types": ["integer"],
+        "referenced_types_local": ["integer"],
+        "problem": problem,
+        "problem_local": "",
+        "near": "",
+    }
+    return {"foreign_keys": [row | more]}
+
+
+@EXTREMES
+def test_a_parent_gets_the_key_that_a_foreign_key_needs(items: Database) -> None:
+    items.execute(f'ALTER TABLE {Q_PARENT} ADD COLUMN "No. " int; UPDATE {Q_PARENT} SET "No. " = id')
+    change = f'ALTER TABLE {Q_TABLE} ADD FOREIGN KEY (parent) REFERENCES {Q_PARENT} ("No. ") NOT VALID'
+    with pytest.raises(psycopg.errors.InvalidForeignKey):
+        items.execute(change)
+    cause = "foreign-key-target-mismatch"
+    book = facts(
+        items, error={"sqlstate": "42830"}, statement={"sql": change}, dependency=a_foreign_key("no unique key")
+    )
+    indexes, types, duplicates, build = blocks(cause, book, "fix")
+    assert [r[1] for r in run(items, indexes.sql)] == [["id"]]
+    assert [r[2] for r in run(items, types.sql)] == ["integer", "integer"]
+    [verify] = blocks(cause, book, "verify")
+    assert run(items, verify.sql) == []
+    items.execute(f"INSERT INTO {Q_PARENT} VALUES (7, 1)")
+    rows = next(s.sql for s in split(duplicates.sql)[0] if s.sql.startswith("SELECT"))
+    assert run(items, rows) == [(1, 2)]
+    items.execute(f"DELETE FROM {Q_PARENT} WHERE id = 7")
+    run(items, build.sql)
+    assert len(run(items, verify.sql)) == 1
+    items.execute(change)
+
+
+@EXTREMES
+def test_a_column_gets_the_type_that_local_has(items: Database) -> None:
+    items.execute(f'ALTER TABLE {Q_TABLE} ADD COLUMN "It\'s 1" text; UPDATE {Q_TABLE} SET "It\'s 1" = id')
+    row = {"relation": Q_TABLE, "column": '"It\'s 1"', "local": "bigint", "production": "text", "in_error": True}
+    book = facts(items, error={"sqlstate": "42883"}, dependency={"type_differences": [row]})
+    users, sample, change = blocks("column-type-differs", book, "fix")
+    assert [r[0] for r in run(items, users.sql)] == ["text"]
+    assert len(run(items, next(s.sql for s in split(sample.sql)[0] if s.sql.startswith("SELECT")))) == 5
+    run(items, change.sql)
+    [verify] = blocks("column-type-differs", book, "verify")
+    assert run(items, verify.sql) == [("bigint",)]

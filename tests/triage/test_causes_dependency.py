@@ -256,7 +256,114 @@ ON_KEYS = [
     )
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS]
+FAMILY = """
+    CREATE TABLE parent (id int PRIMARY KEY, code text, n int);
+    INSERT INTO parent SELECT g, 'c' || g, g FROM generate_series(1, 10) g;
+    CREATE UNIQUE INDEX parent_code ON parent (code);
+    CREATE TABLE child (id int, parent_id int, code text, amount numeric(10, 2), flag boolean, at timestamptz);
+    INSERT INTO child SELECT g, g, 'c' || g, g, true, now() FROM generate_series(1, 5) g;
+"""
+TO_CODE = "ALTER TABLE child ADD FOREIGN KEY (code) REFERENCES parent (code);"
+TO_KEY = "ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent;"
+NO_KEY = "ALTER TABLE parent DROP CONSTRAINT parent_pkey"
+DISTINCT = "SELECT DISTINCT code FROM child"
+
+ENDS = [
+    Fault(cause, name, migration, fault, setup=FAMILY, major=major, planned=planned)
+    for cause, cases in {
+        "foreign-key-target-mismatch": (
+            ("no-unique-index", TO_CODE, "DROP INDEX parent_code", 12, True),
+            ("no-key-column-named", TO_KEY.replace("parent;", "parent (id);"), NO_KEY, 13, True),
+            ("no-primary-key", TO_KEY, NO_KEY, 14, True),
+            (
+                "partial-index",
+                TO_CODE,
+                "DROP INDEX parent_code; CREATE UNIQUE INDEX parent_code ON parent (code) WHERE n > 0",
+                15,
+                True,
+            ),
+            ("parent-uuid", TO_KEY, "ALTER TABLE parent ALTER id TYPE uuid USING md5(id::text)::uuid", 16, True),
+            (
+                "new-table",
+                "CREATE TABLE other (p int REFERENCES parent);",
+                "ALTER TABLE parent ALTER id TYPE text",
+                17,
+                True,
+            ),
+            ("child-text", TO_KEY, "ALTER TABLE child ALTER parent_id TYPE text", 18, True),
+            ("wider-key", TO_KEY, NO_KEY + "; ALTER TABLE parent ADD PRIMARY KEY (id, n)", 18, True),
+            (
+                "deferrable-key",
+                TO_KEY.replace("parent;", "parent (id);"),
+                NO_KEY + "; ALTER TABLE parent ADD UNIQUE (id) DEFERRABLE",
+                18,
+                False,
+            ),
+        ),
+        "column-type-differs": (
+            (
+                "check",
+                "ALTER TABLE child ADD CHECK (amount > 0);",
+                "ALTER TABLE child ALTER amount TYPE text",
+                16,
+                False,
+            ),
+            ("update", "UPDATE child SET amount = amount * 2;", "ALTER TABLE child ALTER amount TYPE text", 17, False),
+            (
+                "written",
+                "UPDATE child SET flag = true;",
+                "ALTER TABLE child ALTER flag TYPE int USING flag::int",
+                18,
+                False,
+            ),
+            (
+                "default",
+                "ALTER TABLE child ALTER flag SET DEFAULT true;",
+                "ALTER TABLE child ALTER flag TYPE int USING flag::int",
+                14,
+                True,
+            ),
+            (
+                "index",
+                "CREATE INDEX ON child (code);",
+                "ALTER TABLE child ALTER code TYPE json USING to_json(code)",
+                12,
+                True,
+            ),
+            (
+                "distinct",
+                "CREATE TABLE codes AS " + DISTINCT + ";",
+                "ALTER TABLE child ALTER code TYPE json USING to_json(code)",
+                13,
+                False,
+            ),
+            (
+                "function",
+                "CREATE INDEX ON child (date_trunc('day', at AT TIME ZONE 'UTC'));",
+                "ALTER TABLE child ALTER at TYPE text",
+                14,
+                False,
+            ),
+            (
+                "join",
+                "CREATE VIEW joined AS SELECT c.id FROM child c JOIN parent p ON p.id = c.parent_id;",
+                "ALTER TABLE child ALTER parent_id TYPE text",
+                15,
+                False,
+            ),
+            (
+                "union",
+                "CREATE TABLE ids AS SELECT parent_id FROM child UNION SELECT id FROM parent;",
+                "ALTER TABLE child ALTER parent_id TYPE text",
+                15,
+                False,
+            ),
+        ),
+    }.items()
+    for name, migration, fault, major, planned in cases
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -332,6 +439,26 @@ NEIGHBOURS = {
         "DROP TABLE depot;",
         "ALTER TABLE depot ADD UNIQUE (code, id)",
         "dependent-object",
+    ),
+    "a type that the migration itself changes": (
+        "ALTER TABLE depot ALTER COLUMN weight TYPE int;",
+        "ALTER TABLE depot ALTER COLUMN weight TYPE text",
+        "invalid-data-for-type",
+    ),
+    "a key that neither side has": (
+        "CREATE TABLE bin (depot text REFERENCES depot (code));",
+        "ALTER TABLE depot ALTER COLUMN opened TYPE varchar(20)",
+        None,
+    ),
+    "a function that is not there, beside a type that differs": (
+        "UPDATE depot SET note = nowhere(weight);",
+        "ALTER TABLE depot ALTER COLUMN weight TYPE int",
+        "plain-sql-error",
+    ),
+    "rows without a parent": (
+        "CREATE TABLE bin AS SELECT 5000 AS depot; ALTER TABLE bin ADD FOREIGN KEY (depot) REFERENCES depot (id);",
+        "ALTER TABLE depot ALTER COLUMN opened TYPE varchar(20)",
+        "foreign-key-violation",
     ),
     "values that do not fit": (
         "ALTER TABLE depot ALTER COLUMN weight TYPE smallint;",

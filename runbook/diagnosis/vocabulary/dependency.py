@@ -43,5 +43,36 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "dependency",
+        "foreign_keys",
+        "list",
+        "foreign keys that the statement at fault adds: [{child, columns, types, parent, referenced, referenced_types, "
+        "referenced_types_local, problem, problem_local, near}]; problem: why production refuses it (no primary key, "
+        "no unique key, a deferrable key, other types, another number of columns) or empty; problem_local: the same of "
+        "local, or null; near: why an index over just these columns does not do, or empty",
+        [
+            {
+                "child": "public.orders",
+                "columns": ["customer_id"],
+                "types": ["integer"],
+                "parent": "public.customers",
+                "referenced": ["id"],
+                "referenced_types": ["uuid"],
+                "referenced_types_local": ["integer"],
+                "problem": "other types",
+                "problem_local": "",
+                "near": "",
+            }
+        ],
+    ),
+    (
+        "dependency",
+        "type_differences",
+        "list",
+        "columns that the statement at fault uses and that have another type on production: "
+        "[{relation, column, local, production, in_error}]; in_error: the error names production's type",
+        [{"relation": "public.orders", "column": "total", "local": "numeric", "production": "text", "in_error": True}],
+    ),
 )
 """Group, name, type, meaning, sample."""
