@@ -319,7 +319,7 @@ def test_triage_asks_the_local_rows_where_only_local_is_given(database: Database
         (UNIQUE, "", "unique-violation-existing-duplicates"),
         ("ALTER TABLE t ALTER age SET NOT NULL", "UPDATE t SET age = NULL WHERE id = 3", "not-null-violation"),
         ("ALTER TABLE t ADD CHECK (age > 3)", "", "check-violation"),
-        ("ALTER TABLE t ADD EXCLUDE USING btree (email WITH =)", "", "check-violation"),
+        ("ALTER TABLE t ADD EXCLUDE USING btree (email WITH =)", "", "exclusion-violation"),
         ("ALTER TABLE t ADD FOREIGN KEY (age) REFERENCES p", "CREATE TABLE p (id int PRIMARY KEY)", "foreign-key-violation"),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from tests.playbooks.incident import ADD_COLUMN, incident, playbooks
 from tests.playbooks.test_errors_sql import blocks, changes, run
 from tests.support import BARE, Database, create_database, drop_database, majors
 
-CAUSES = ("sequence-out-of-sync",)
+CAUSES = ("sequence-out-of-sync", "exclusion-violation")
 
 # Names that break whoever quotes by hand.
 TABLE, COLUMN, SEQUENCE = '"My Schema"."Order\'s ""Items"""', '"E mail"', '"My Schema"."the \'seq\'"'
@@ -102,3 +102,29 @@ def test_a_sequence_is_set_behind_the_furthest_key_and_never_turned_back(
     items.execute(f'DELETE FROM {TABLE} WHERE abs("Id") > 10')
     run(items, repair)
     assert items.execute(f"SELECT last_value FROM {SEQUENCE}") == [(imported + increment,)]
+
+
+# -- rows that exclude each other ---------------------------------------------------------------------------------------
+
+
+def test_a_constraint_on_pairs_of_rows_is_added_when_they_are_settled_and_may_leave_old_rows_out(
+    items: Database,
+) -> None:
+    items.execute(f"""ALTER TABLE {TABLE} ADD "At" int4range; UPDATE {TABLE} SET "At" = '[1,5)'""")
+    constraint = f'ALTER TABLE {TABLE} ADD CONSTRAINT "no two" EXCLUDE USING gist ("At" WITH &&)'
+    with pytest.raises(psycopg.errors.ExclusionViolation) as raised:
+        items.execute(constraint)
+    pairs = f'SELECT a."Id", b."Id" FROM {TABLE} a JOIN {TABLE} b ON a.ctid < b.ctid AND a."At" && b."At"'
+    statement = {"sql": constraint, "is_ddl": True, "offenders_sql": pairs, "constraint": '"no two"'}
+    error = {"sqlstate": "23P01", "message": str(raised.value.diag.message_primary), "constraint": "no two"}
+    book = facts(items, error=error, statement=statement)
+    assert look("exclusion-violation", book, items) == [(1, 2)]
+    for refused in (" NOT VALID", " DEFERRABLE INITIALLY DEFERRED"):
+        with pytest.raises((psycopg.errors.FeatureNotSupported, psycopg.errors.ExclusionViolation)):
+            items.execute(constraint + refused)
+    items.execute(f'{constraint} WHERE ("Id" > 2); ALTER TABLE {TABLE} DROP CONSTRAINT "no two"')
+    items.execute(f"""UPDATE {TABLE} SET "At" = '[5,9)' WHERE "Id" = 2""")
+    [add] = changes("exclusion-violation", book)
+    with items.connect() as connection, connection.transaction():
+        connection.execute(add.encode())
+    assert ("no two", "x") in [r[:2] for r in look("exclusion-violation", book, items, "verify")]
