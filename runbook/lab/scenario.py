@@ -132,6 +132,8 @@ class Stage:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connections: list[AsyncConnection[Any]] = []
         self.sessions: dict[str, AsyncConnection[Any]] = {}
+        self.workload: dict[str, None] = {}
+        """What the application runs here, in the scenario's own words, in order."""
 
     def dsn(self, side: Side, role: str | None = None) -> str:
         """Where ``side`` is reached, by default as the one who runs migrations there."""
@@ -219,6 +221,8 @@ class Stage:
 
     def application(self, count: int, *statements: str, pause_s: float = 0.2) -> None:
         """``count`` sessions of the web application that run ``statements`` at random, with pauses, for ever."""
+
+        self.workload.update(dict.fromkeys(statements))
 
         async def work(seed: int) -> None:
             import psycopg
