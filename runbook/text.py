@@ -43,7 +43,8 @@ def shorten(text: str, width: int) -> str:
 
 def plural(n: int, noun: str) -> str:
     """``1 file``, ``3 files``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    ending = "" if n == 1 else "es" if noun.endswith(("s", "sh", "ch", "x")) else "s"
+    return f"{n:,} {noun}{ending}"
 
 
 def _mark(match: re.Match[str]) -> str:

@@ -40,7 +40,7 @@ def show(session: str, verify: bool) -> int:
     from runbook.session.state import fold_all
     from runbook.transcript import render
 
-    path = _journal(session)
+    path = journal_path(session)
     recording = read(path)
     for problem in recording.problems:
         click.echo(f"runbook: {problem}", err=True)
@@ -65,7 +65,7 @@ def export(session: str, format_: str, output: str | None) -> int:
     from runbook.transcript import render, write
 
     playbooks, _ = load_playbooks(load())
-    state = replayed(_journal(session))
+    state = replayed(journal_path(session))
     if output is None:
         click.echo(render(state, playbooks, format_), nl=False)
     else:
@@ -87,7 +87,7 @@ def replay(session: str, speed: float, at: str | None, follow: bool) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failed("there is no terminal to open the app on; `runbook show` prints a session.")
     playbooks, _ = load_playbooks(config)
-    recording = open_replay(_journal(session), playbooks, speed=speed, follow=follow)
+    recording = open_replay(journal_path(session), playbooks, speed=speed, follow=follow)
     for problem in recording.problems:
         click.echo(f"runbook: {problem}", err=True)
     from runbook.tui.app import RunbookApp
@@ -104,7 +104,7 @@ def replay(session: str, speed: float, at: str | None, follow: bool) -> int:
     return EXIT_OK
 
 
-def _journal(name: str) -> Path:
+def journal_path(name: str) -> Path:
     from runbook.config import load
 
     path = Path(name)

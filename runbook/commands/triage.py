@@ -26,11 +26,20 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Ask production's rows what only they decide: bounded, read-only queries, each looked at by EXPLAIN first.",
 )
-def triage(as_json: bool, as_markdown: bool, no_record: bool, **given: Any) -> int:
+@click.option(
+    "--keep-literals",
+    is_flag=True,
+    help="Show and record the queries of other sessions with their literals (they are data of your customers).",
+)
+def triage(as_json: bool, as_markdown: bool, no_record: bool, keep_literals: bool, **given: Any) -> int:
     """Look at both servers, the migration and the error; name the cause (this is the default command)."""
     if as_json and as_markdown:
         raise Failed("--json and --markdown exclude each other: choose one.")
     config = config_from(given)
+    if keep_literals:
+        from runbook.session import redaction
+
+        redaction.keep_literals.set(True)
     options = _session_options(config, given)
     headless = as_json or as_markdown
     if headless and not (options.sides or options.migration or options.error_text is not None):

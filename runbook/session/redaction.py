@@ -134,6 +134,11 @@ def without_literals(sql: str) -> str:
     return _hidden(sql)
 
 
+def string_literals(sql: str) -> list[str]:
+    """The string literals in ``sql`` as they stand there, quotes included."""
+    return [match.group() for match in _LITERAL.finditer(sql) if match["string"] is not None]
+
+
 def _hidden(sql: str) -> str:
     def hidden(match: re.Match[str]) -> str:
         if match["ident"] is not None:
