@@ -8,6 +8,7 @@ from typing import Any
 
 from runbook.migration import ast
 from runbook.migration.catalog import Relation
+from runbook.migration.deparse import statement_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +83,54 @@ def _inserted(node: Any, columns: Sequence[str]) -> Written | None:
         return None
     placed = frozenset(columns[: len(targets)])
     return Written(placed, everything - placed)
+
+
+def corrected(node: Any, identity: frozenset[str], generated: frozenset[str], relation: Relation) -> str:
+    """``node`` as PostgreSQL takes it: given keys of ``identity`` columns kept, ``generated`` columns left to it.
+
+    Empty where that is no matter of form: an UPDATE of an identity column, COPY, ``SELECT *`` without a list.
+    """
+    if ast.is_node(node, "UpdateStmt"):
+        return "" if identity else _update_without(node, generated)
+    if not ast.is_node(node, "InsertStmt") or not node.HasField("select_stmt"):
+        return ""
+    changed = type(node)()
+    changed.CopyFrom(node)
+    if identity:
+        values = changed.DESCRIPTOR.fields_by_name["override"].enum_type.values_by_name
+        changed.override = values["OVERRIDING_SYSTEM_VALUE"].number
+    columns = [c.name for c in sorted(relation.columns, key=lambda c: c.attnum)]
+    names = [t.name for t in map(ast.unwrap, changed.cols)] or columns
+    places = [i for i, name in enumerate(names) if name in generated]
+    if places and not _left_out(changed, places):
+        return ""
+    return statement_text(changed)
+
+
+def _left_out(node: Any, places: list[int]) -> bool:
+    """Leave the values at these places to PostgreSQL. False where the query does not show them one by one."""
+    query = ast.unwrap(node.select_stmt)
+    if query.values_lists:
+        for row in query.values_lists:
+            items = ast.unwrap(row).items
+            for place in (p for p in places if p < len(items)):
+                items[place].Clear()
+                items[place].set_to_default.SetInParent()
+        return True
+    if not node.cols or ast.enum_name(query, "op") != "SETOP_NONE" or len(query.target_list) != len(node.cols):
+        return False
+    for place in reversed(places):
+        del node.cols[place]
+        del query.target_list[place]
+    return bool(node.cols)
+
+
+def _update_without(node: Any, generated: frozenset[str]) -> str:
+    changed = type(node)()
+    changed.CopyFrom(node)
+    targets = [ast.unwrap(t) for t in node.target_list]
+    if any(ast.is_node(ast.unwrap(t.val), "MultiAssignRef") for t in targets):
+        return ""
+    for place in reversed([i for i, t in enumerate(targets) if t.name in generated]):
+        del changed.target_list[place]
+    return statement_text(changed) if changed.target_list else ""

@@ -1,11 +1,12 @@
-"""Values that PostgreSQL makes itself: the key that a sequence handed out, and was taken."""
+"""Values that PostgreSQL makes itself: a key that a sequence handed out and was taken; a column that nobody may write."""
 
 from __future__ import annotations
 
 import re
 
+from runbook.migration import ast
 from runbook.migration.catalog import Catalog, Column, Relation
-from runbook.migration.written import target, written
+from runbook.migration.written import corrected, target, written
 from runbook.postgres.rows import SequenceRow
 from runbook.sql import quote_ident, quote_qualified
 from runbook.triage.case import Case, Facts
@@ -15,8 +16,10 @@ _KEY = ("key_left_to_sequence", "key_column", "key_sequence", "key_sequence_incr
 
 
 def state(facts: Facts, case: Case) -> None:
-    """State the ``data.*`` facts about values that a sequence makes."""
-    _state_key(facts, case, statement_at_fault(case))
+    """State the ``data.*`` facts about values that PostgreSQL makes itself."""
+    fault = statement_at_fault(case)
+    _state_key(facts, case, fault)
+    _state_generated(facts, case, fault)
 
 
 # -- a unique key, broken by a value from a sequence ----------------------------------------------------------------------
@@ -91,3 +94,55 @@ def _sequence_of(catalog: Catalog | None, relation: Relation, column: Column) ->
 def _row(case: Case, sequence: tuple[str, str]) -> SequenceRow | None:
     rows = case.production.rows("sequences") if case.production is not None else ()
     return next((r for r in rows if (r.schema, r.name) == sequence), None)
+
+
+# -- a column that only PostgreSQL may fill -----------------------------------------------------------------------------
+
+
+def _state_generated(facts: Facts, case: Case, fault: AtFault | None) -> None:
+    ids = ["data.generated_written", "data.generated_corrected_sql"]
+    table = target(fault.statement.node) if fault is not None else None
+    if fault is None or table is None:
+        facts.unknown_all(ids, "no INSERT, UPDATE or COPY is known to be at fault")
+        return
+    production = case.production.catalog if case.production is not None else None
+    relation = production.find(table.schema, table.name) if production is not None else None
+    if relation is None:
+        facts.unknown_all(ids, f"which columns of {table} only PostgreSQL may fill on production is not known")
+        return
+    node = fault.statement.node
+    does = written(node, relation)
+    if does is None:
+        facts.unknown_all(ids, "the statement does not tell which columns it writes")
+        return
+    copies = ast.is_node(node, "CopyStmt")  # COPY takes what is given for an identity column
+    found = [
+        c for c in relation.columns if c.name in does.given and (c.generated or (c.identity == "a" and not copies))
+    ]
+    if ast.is_node(node, "InsertStmt") and ast.enum_name(node, "override") == "OVERRIDING_SYSTEM_VALUE":
+        found = [c for c in found if c.generated]
+    local = case.local.catalog if case.local is not None else None
+    mine = local.find(table.schema, table.name) if local is not None else None
+    rows = [
+        {
+            "column": quote_ident(c.name),
+            "name": c.name,
+            "kind": "generated" if c.generated else "identity",
+            "local": _local_kind(mine, c) if local is not None else "unknown",
+        }
+        for c in found
+    ]
+    because = f"{relation.qualified}: columns marked GENERATED that the statement writes"
+    facts.know(ids[0], rows, because, side="production", readings="production/columns")
+    identity = frozenset(c.name for c in found if not c.generated)
+    generated = frozenset(c.name for c in found if c.generated)
+    facts.know(ids[1], corrected(node, identity, generated, relation) if found else "", because)
+
+
+def _local_kind(relation: Relation | None, column: Column) -> str:
+    mine = relation.column(column.name) if relation is not None else None
+    if mine is None:
+        return "absent"
+    if mine.generated or mine.identity == "a":
+        return "always"
+    return "by default" if mine.identity else "plain"

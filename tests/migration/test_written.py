@@ -6,7 +6,7 @@ import pytest
 
 from runbook.migration.catalog import Column, Relation
 from runbook.migration.statement import split
-from runbook.migration.written import target, written
+from runbook.migration.written import corrected, target, written
 
 TABLE = Relation(
     "public",
@@ -53,3 +53,31 @@ def test_only_what_writes_a_table_has_a_target() -> None:
     assert [str(target(s.node)) for s in split("COPY x.t FROM stdin; COPY t TO stdout; SELECT 1; UPDATE t SET a = 1")[0]] == [
         "x.t", "None", "None", "t",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "identity", "generated", "expected"),
+    [
+        ("INSERT INTO t VALUES (7, 1, 2)", "id", "b", "INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (7, 1, DEFAULT)"),
+        (
+            "INSERT INTO t (b, a) VALUES (1, 2), (3, 4)",
+            "",
+            "b",
+            "INSERT INTO t (b, a) VALUES (DEFAULT, 2), (DEFAULT, 4)",
+        ),
+        ("INSERT INTO t (a, b) SELECT x, y FROM u", "", "b", "INSERT INTO t (a) SELECT x FROM u"),
+        ("INSERT INTO t (a, b) SELECT 1, 2 UNION SELECT 3, 4", "", "b", ""),
+        ("UPDATE t SET a = 1, b = 2 WHERE id = 3", "", "b", "UPDATE t SET a = 1 WHERE id = 3"),
+        ("UPDATE t SET b = 2", "", "b", ""),
+        ("UPDATE t SET (a, b) = (SELECT 1, 2)", "", "b", ""),
+        ("UPDATE t SET id = 2", "id", "", ""),
+        ("COPY t (b) FROM stdin", "", "b", ""),
+    ],
+)
+def test_the_statement_is_written_as_postgresql_takes_it_or_not_at_all(
+    sql: str, identity: str, generated: str, expected: str
+) -> None:
+    node = split(sql)[0][0].node
+    before = node.SerializeToString()
+    assert corrected(node, frozenset(identity.split()), frozenset(generated.split()), TABLE) == expected
+    assert node.SerializeToString() == before

@@ -22,6 +22,21 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     ("data", "key_sequence_increment", "int", "by how much that sequence counts on, negative: downwards", 1),
     ("data", "key_sequence_cache", "int", "how many of its values each session takes at a time", 1),
+    (
+        "data",
+        "generated_written",
+        "list",
+        "columns that the statement writes and that only PostgreSQL may fill on production: [{column, name, kind, local}]; "
+        "name: as stored; kind: identity or generated; local: always, by default, plain (an ordinary column), absent, or unknown",
+        [{"column": "id", "name": "id", "kind": "identity", "local": "by default"}],
+    ),
+    (
+        "data",
+        "generated_corrected_sql",
+        "str",
+        "the statement as production takes it: given keys kept, generated columns left out; empty where none is known",
+        "INSERT INTO orders (id, total) OVERRIDING SYSTEM VALUE VALUES (7, 12)",
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
