@@ -218,7 +218,7 @@ class _Teller:
             self.left_out["diagnoses that said the same"] += 1
             return
         self._belief = belief
-        because = f". {first.supporting[0].because}" if first is not None and first.supporting else ""
+        because = f" ({first.supporting[0].because})" if first is not None and first.supporting else ""
         yield moment("diagnosis", found.summary.rstrip(".") + because, True)
 
     def _locks(self, event: Event, tree: LockTree, moment: _Make) -> Iterator[Moment]:
@@ -254,7 +254,7 @@ class _Teller:
                 (
                     node.wait_s if node.session.is_migration else None,
                     node.waits_for or "",
-                    f"the migration, {named(node)}, began to wait for {_lock(node.waits_for)}",
+                    f"the migration, {named(node)}, began to wait for {lock_words(node.waits_for)}",
                 ),
             ]
             for age_s, what, text in ages:
@@ -291,10 +291,17 @@ def _earlier(at: datetime, seconds: float) -> datetime | None:
 
 
 def _holding(node: LockNode) -> str:
-    return f"holds {_lock(node.holds[0])}" if node.holds else "others wait for"
+    held = wanted_first(node)
+    return f"holds {lock_words(held[0])}" if held else "others wait for"
 
 
-def _lock(text: str | None) -> str:
+def wanted_first(node: LockNode) -> list[str]:
+    """What a session holds; first that on which somebody below waits."""
+    wanted = {child.waits_for.partition(" on ")[2] for child in node.children if child.waits_for}
+    return sorted(node.holds, key=lambda held: held.partition(" on ")[2] not in wanted)
+
+
+def lock_words(text: str | None) -> str:
     """``AccessExclusiveLock on public.orders`` -> ``ACCESS EXCLUSIVE on public.orders``."""
     mode, on, relation = (text or "a lock").partition(" on ")
     return (lock_name(mode) if mode.endswith("Lock") else mode) + on + relation
