@@ -124,6 +124,15 @@ QUESTIONS: tuple[Question, ...] = (
         _UNKNOWN,
     ),
     _question(
+        "other_run",
+        "Is another run of the migrations at work (a second job, a pod, a colleague)?",
+        0.1,
+        "error.tool_condition == 'lock_not_acquired' or tool_lock.kind == 'row'",
+        ("yes", "yes", "y"),
+        ("no", "no, none", "n"),
+        _UNKNOWN,
+    ),
+    _question(
         "blocker_may_end",
         "May the session that blocks it be ended?",
         0.2,

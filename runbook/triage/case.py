@@ -116,4 +116,4 @@ def _side(id_: str) -> FactSide | None:
     group = id_.split(".")[0]
     if group in ("local", "production"):
         return group  # type: ignore[return-value]
-    return "production" if group in ("locks", "role", "history", "waits") else None
+    return "production" if group in ("locks", "role", "history", "waits", "tool_lock") else None

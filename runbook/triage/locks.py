@@ -9,11 +9,12 @@ from runbook.migration.conflicts import conflicts
 from runbook.postgres.rows import PreparedTransactionRow, SessionRow
 from runbook.session.redaction import hide_literals
 from runbook.text import plural, shorten
-from runbook.triage import blocking_work
+from runbook.triage import blocking_work, tool_lock
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.lock_tree import GRANT_FOR_SESSIONS
 from runbook.triage.migrator import Migrator, find_migrators
 from runbook.triage.model import ComparedRow, Step, StepVerdict
+from runbook.triage.session_facts import session_fact
 from runbook.triage.waits import PREPARED, Blocker, Wait, Waits, kind_of, label, oldest
 from runbook.words import duration, lock_name
 
@@ -31,7 +32,9 @@ def examine(case: Case) -> Step:
     side = case.production
     if side is None or not (side.ok("activity") and side.ok("locks")):
         reason = "no production side was given" if side is None else side.why_not("activity")
-        facts.unknown_all([f"{g}.{name}" for g in ("locks", "waits") for name in sorted(GROUPS[g])], reason)
+        facts.unknown_all(
+            [f"{g}.{name}" for g in ("locks", "waits", "tool_lock") for name in sorted(GROUPS[g])], reason
+        )
         verdict: StepVerdict = "skipped" if side is None else "unknown"
         return Step(*_STEP, verdict, f"not seen: {reason}", "?", (), tuple(facts.stated))
     waits = Waits.of(side)
@@ -44,6 +47,7 @@ def examine(case: Case) -> Step:
     _state_blocker(facts, waits, migrator, blocker, side, running)
     _state_queue(facts, waits, migrator)
     blocking_work.state(facts, side, waits, blocker)
+    tool_lock.state(facts, case, side, waits, migrators)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))
@@ -268,26 +272,6 @@ def _age(blocker: Blocker) -> float:
 
 
 # -- records ------------------------------------------------------------------------------------------------------
-
-
-def session_fact(session: SessionRow, *, is_migration: bool = False) -> dict[str, Any]:
-    """A session as facts hold it (see the vocabulary), another session's literals left out."""
-    return {
-        "pid": session.pid,
-        "backend_start": session.backend_start.isoformat() if session.backend_start else "",
-        "role": session.role or "",
-        "application_name": session.application_name or "",
-        "state": session.state or "",
-        "query": hide_literals(session.query) if session.query else "",
-        "xact_age_s": round(session.xact_age_s or 0.0, 3),
-        "state_age_s": round(session.state_age_s or 0.0, 3),
-        "wait_event_type": session.wait_event_type or "",
-        "wait_event": session.wait_event or "",
-        "backend_type": session.backend_type,
-        "client": session.client or "",
-        "is_migration": is_migration,
-        "label": label(session),
-    }
 
 
 def wait_fact(wait: Wait, *, is_migration: bool = False) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from runbook.triage.case import Case
 from runbook.triage.waits import DDL, DML, Waits, label
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.S)
-_MIGRATION_APPLICATION = re.compile(
+MIGRATION_APPLICATION = re.compile(
     r"migrat|deploy|flyway|liquibase|alembic|prisma|goose|dbmate|knex|sequelize|sqitch|atlas|rake|release", re.I
 )
 _QUERY_CUT = 1000  # track_activity_query_size is 1024 by default: longer statements are seen cut
@@ -106,7 +106,7 @@ def _by_kind(sessions: list[SessionRow], waits: Waits) -> list[Migrator]:
         query = session.query or ""
         if session.state in (None, "idle"):
             continue
-        named = bool(_MIGRATION_APPLICATION.search(f"{session.application_name} {session.role or ''}"))
+        named = bool(MIGRATION_APPLICATION.search(f"{session.application_name} {session.role or ''}"))
         blocks = bool(waits.behind(session.pid))
         busy = session.state == "active" and ((session.query_age_s or 0) > 2 or session.pid in waits.waits)
         if DDL.match(query) and (busy or blocks or named):

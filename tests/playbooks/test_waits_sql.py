@@ -16,8 +16,11 @@ CAUSES = (
     "lock-wait-wraparound-autovacuum",
     "lock-wait-maintenance",
     "lock-wait-backup",
+    "migration-lock-held",
+    "stale-migration-lock-row",
 )
 
+LOCKS = '"My Schema".databasechangeloglock'
 TABLE = '"My Schema"."Order\'s ""Items"""'
 
 
@@ -28,6 +31,9 @@ def hostile(database: Database) -> FactBook:
         "production.database": database.name,
         "production.role": BARE,
         "locks.blocker": {**FactBook.of_samples().value("locks.blocker"), "role": BARE, "relation": TABLE},
+        "tool_lock.tool": "liquibase",
+        "tool_lock.key": -8525285245963000605,
+        "tool_lock.row": {"table": LOCKS, "column": "locked", "locked_by": "it's me (10.0.0.7)", "since": "2026"},
         "failing.relation": TABLE,
         "failing.column": '"E mail"',
     }
@@ -37,6 +43,7 @@ def hostile(database: Database) -> FactBook:
 @pytest.mark.parametrize("cause", CAUSES)
 def test_every_look_runs_on_every_major_and_writes_nothing(matrix_database: Database, cause: str) -> None:
     matrix_database.execute(f'CREATE SCHEMA "My Schema"; CREATE TABLE {TABLE} (id int PRIMARY KEY, "E mail" text)')
+    matrix_database.execute(f"CREATE TABLE {LOCKS} (id int, locked bool, lockedby text, lockgranted timestamp)")
     checks = [b for b in playbooks()[cause].render(hostile(matrix_database)).sql if not b.changes]
     assert checks
     with matrix_database.connect() as connection:

@@ -23,6 +23,7 @@ from runbook.diagnosis.vocabulary import (
     role,
     schema,
     sides,
+    tool_lock,
     waits,
 )
 
@@ -54,6 +55,7 @@ _OTHER = (
     *history.FACTS,
     *dependency.FACTS,
     *waits.FACTS,
+    *tool_lock.FACTS,
     *data.FACTS,
     *answers.FACTS,
 )

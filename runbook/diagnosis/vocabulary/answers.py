@@ -13,6 +13,7 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("answer", "blocker_may_end", "str", "may the blocking session be ended: yes, no", "no"),
     ("answer", "object_made_by", "str", "who made the object that exists already: earlier_run, by_hand", "by_hand"),
     ("answer", "wrapped_in_transaction", "str", "does the runner wrap the file in a transaction: yes, no", "yes"),
+    ("answer", "other_run", "str", "is another run of the migrations at work: yes, no", "no"),
     ("answer", "old_version_running", "str", "does an older version of the application still run: yes, no", "yes"),
 )
 """Group, name, type, meaning, sample."""
