@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from runbook.commands.common import EXIT_OK, EXIT_WRONG, Failed, load_playbooks
+from runbook.transcript import FORMATS
 
 
 @click.command()
@@ -56,20 +57,22 @@ def show(session: str, verify: bool) -> int:
 
 @click.command()
 @click.argument("session")
-@click.option("--format", "format_", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="markdown", show_default=True)
 @click.option("--output", "-o", metavar="PATH", help="A file or folder; stdout when it is left out.")
-def export(session: str, format_: str, output: str | None) -> int:
-    """Write a recorded session as a transcript."""
+@click.option("--template", metavar="FOLDER", help="A folder of Jinja2 templates that come before the shipped ones.")
+def export(session: str, format_: str, output: str | None, template: str | None) -> int:
+    """Write a recorded session as a transcript, a postmortem's draft or a message for a chat."""
     from runbook.config import load
     from runbook.session.recorder import replayed
     from runbook.transcript import render, write
 
+    templates = Path(template) if template is not None else None
     playbooks, _ = load_playbooks(load())
     state = replayed(journal_path(session))
     if output is None:
-        click.echo(render(state, playbooks, format_), nl=False)
+        click.echo(render(state, playbooks, format_, templates), nl=False)
     else:
-        click.echo(str(write(state, playbooks, format_, Path(output))), err=True)
+        click.echo(str(write(state, playbooks, format_, Path(output), templates)), err=True)
     return EXIT_OK
 
 
