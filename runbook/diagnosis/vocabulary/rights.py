@@ -1,0 +1,47 @@
+"""Facts of the group rights: what is refused to the role beyond ownership and plain grants, and what would open it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
+    (
+        "rights",
+        "refused",
+        "str",
+        "what a 42501 keeps for superusers or for an attribute: roles, database, read_file, parameter, system_trigger ...; "
+        "empty: it refuses something else",
+        "publication",
+    ),
+    ("rights", "refused_words", "str", "the same in words", "a publication FOR ALL TABLES or of a schema"),
+    (
+        "rights",
+        "refused_way",
+        "str",
+        "what else than SUPERUSER opens it: attribute, predefined_role, parameter, alter_system, function, otherwise "
+        "(another statement does), administrator; or empty",
+        "otherwise",
+    ),
+    ("rights", "refused_opens", "str", "the attribute or the predefined role, or empty", "CREATEROLE"),
+    (
+        "rights",
+        "reserved",
+        "list",
+        "statements for which production's role lacks such a thing: [{id, words, way, opens, privilege, object, sql, file, "
+        "line}]",
+        [
+            {
+                "id": "roles",
+                "words": "creating, changing or dropping roles",
+                "way": "attribute",
+                "opens": "CREATEROLE",
+                "privilege": "CREATEROLE",
+                "object": "CREATEROLE",
+                "sql": "CREATE ROLE app_rw",
+                "file": "0007.sql",
+                "line": 3,
+            }
+        ],
+    ),
+)
+"""Group, name, type, meaning, sample."""

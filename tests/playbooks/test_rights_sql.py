@@ -1,0 +1,146 @@
+"""The SQL of the playbooks on rights does on real servers what they say, whatever roles and objects are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from runbook.diagnosis.facts import FactBook
+from runbook.migration.statement import split
+from runbook.triage.reserved import OPERATIONS, Operation
+from tests.playbooks.incident import playbooks
+from tests.playbooks.test_errors_sql import Q_PARENT, Q_TABLE, SETUP, blocks, changes, facts, run
+from tests.support import Database, create_database, drop_database, majors
+
+CAUSES = ("needs-superuser",)
+EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
+
+ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
+OTHER, Q_OTHER = "App Owner", '"App Owner"'
+
+
+@pytest.fixture
+def items(major: int) -> Iterator[Database]:
+    """Hostile names throughout; the migration's role may log in, use and create in the schemas, and owns nothing."""
+    made = create_database(major)
+    made.execute(SETUP)
+    made.execute(
+        f'CREATE ROLE {Q_ROLE} LOGIN; CREATE ROLE {Q_OTHER}; GRANT ALL ON SCHEMA public, "My Schema" TO {Q_ROLE}'
+    )
+    yield made
+    for role in (Q_ROLE, Q_OTHER):
+        made.execute(f"DROP OWNED BY {role} CASCADE")
+        made.execute(f"DROP ROLE {role}")
+    drop_database(made)
+
+
+def ours(database: Database, **groups: Any) -> FactBook:
+    side = {"role": ROLE} | groups.pop("production", {})
+    return facts(database, production=side, **groups)
+
+
+def refused(operation: Operation) -> dict[str, Any]:
+    return {
+        "refused": operation.id,
+        "refused_words": operation.words,
+        "refused_way": operation.way,
+        "refused_opens": operation.opens,
+        "reserved": [],
+    }
+
+
+def check_all(database: Database, cause: str, book: FactBook) -> None:
+    """Every query that looks runs as it is printed, and may not write."""
+    with database.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        checks = [b for b in blocks(cause, book, changes=False) if b.runnable]
+        assert checks, f"{cause} has no check that runs as it stands"
+        for statement in (s for b in checks for s in split(b.sql)[0]):
+            connection.execute(statement.sql.encode())
+
+
+@EXTREMES
+def test_all_checks_run_on_the_oldest_and_the_newest_major_and_change_nothing(items: Database) -> None:
+    for cause in CAUSES:
+        check_all(items, cause, ours(items))
+    for operation in OPERATIONS:
+        book = ours(items, error={"sqlstate": "42501", "missing_role": OTHER}, rights=refused(operation))
+        check_all(items, "needs-superuser", book)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_with_nothing_known_every_value_is_a_named_gap_and_nothing_is_run(cause: str) -> None:
+    for block in playbooks()[cause].render(FactBook()).sql:
+        assert block.runnable or block.missing
+        if block.changes:
+            assert "''" not in block.sql, block.sql
+
+
+# -- kept for superusers -------------------------------------------------------------------------------------------------
+
+
+OPENED = {
+    "roles": "CREATE ROLE made_by_deploy",
+    "read_file": "COPY pg_temp.lines FROM '/etc/hosts'",
+    "program": "COPY pg_temp.lines FROM PROGRAM 'true'",
+    "replication": "SELECT pg_create_physical_replication_slot('rights')",
+}
+
+
+@EXTREMES
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.id in OPENED], ids=lambda o: o.id)
+def test_what_is_granted_instead_of_superuser_is_enough_and_can_be_taken_back(
+    items: Database, operation: Operation
+) -> None:
+    error = {"sqlstate": "42501", "setting": "session_replication_role"}
+    cause, book = "needs-superuser", ours(items, error=error, rights=refused(operation))
+
+    def attempt() -> None:
+        with items.connect(ROLE) as connection, connection.transaction(force_rollback=True):
+            connection.execute("CREATE TEMP TABLE lines (a text)")
+            try:
+                connection.execute(OPENED[operation.id].encode())
+            finally:
+                if connection.info.transaction_status.name != "INERROR" and operation.id == "replication":
+                    connection.execute("SELECT pg_drop_replication_slot('rights')")
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt()
+    [grant] = changes(cause, book)
+    run(items, grant)
+    attempt()
+    [revoke] = changes(cause, book, "roll_back")
+    run(items, revoke)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt()
+
+
+def test_a_parameter_is_granted_by_its_name() -> None:
+    made = create_database(max(majors()))
+    try:
+        made.execute(f"CREATE ROLE {Q_ROLE} LOGIN")
+        operation = next(o for o in OPERATIONS if o.id == "parameter")
+        error = {"sqlstate": "42501", "setting": "session_replication_role"}
+        [grant] = changes("needs-superuser", ours(made, error=error, rights=refused(operation)))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            made.execute("SET session_replication_role = replica", ROLE)
+        run(made, grant)
+        made.execute("SET session_replication_role = replica", ROLE)
+    finally:
+        made.execute(f"DROP OWNED BY {Q_ROLE}")
+        made.execute(f"DROP ROLE {Q_ROLE}")
+        drop_database(made)
+
+
+@EXTREMES
+def test_the_tables_of_a_publication_are_named_so_that_their_owner_may_create_it(items: Database) -> None:
+    items.execute(f"ALTER TABLE {Q_TABLE} OWNER TO {Q_ROLE}; ALTER TABLE {Q_PARENT} OWNER TO {Q_ROLE}")
+    items.execute(f"GRANT CREATE ON DATABASE {items.name} TO {Q_ROLE}")
+    operation = next(o for o in OPERATIONS if o.id == "publication")
+    [look] = blocks("needs-superuser", ours(items, rights=refused(operation)), "fix", changes=False)
+    [(statement,)] = run(items, look.sql)
+    items.execute(statement.replace("<name>", '"My feed"'), ROLE)
+    assert len(items.execute("SELECT tablename FROM pg_publication_tables")) == 2

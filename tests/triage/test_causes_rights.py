@@ -1,0 +1,156 @@
+"""What a role may not do, may not become, or is not let in for: told from its neighbours on two real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from runbook.migration.statement import split
+from runbook.session.state import State
+from tests.playbooks.incident import playbooks
+from tests.support import Database, create_database, drop_database, majors
+from tests.triage.incident import causes, explain, psql, triage, write
+
+DEPLOY, OWNER, APP = "rights_deploy", "rights_owner", "rights_app"
+
+SHOP = """
+CREATE TABLE depot (id int PRIMARY KEY, code text);
+INSERT INTO depot SELECT g, 'd' || g FROM generate_series(1, 50) g;
+CREATE TABLE shelf (id int PRIMARY KEY, depot int REFERENCES depot);
+INSERT INTO shelf SELECT g, g FROM generate_series(1, 50) g;
+"""
+ROLES = f"""
+CREATE ROLE {DEPLOY} LOGIN; CREATE ROLE {OWNER} NOLOGIN; CREATE ROLE {APP} LOGIN;
+ALTER TABLE depot OWNER TO {DEPLOY}; ALTER TABLE shelf OWNER TO {DEPLOY};
+GRANT ALL ON SCHEMA public TO {DEPLOY};
+DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {DEPLOY}', current_database()); END $$;
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The migration is run by an ordinary role on production. ``fault`` is done to production by its superuser first;
+    ``cure`` takes away the cause and nothing else. ``planned``: it is seen before it runs."""
+
+    cause: str
+    migration: str
+    cure: str
+    fault: str = ""
+    local: str = ""
+    major: int = 18
+    planned: bool = True
+    single: bool = True
+    name: str = ""
+    passes: bool = True
+
+
+SUPERUSER = [
+    Fault("needs-superuser", f"CREATE ROLE {APP}_rw;", f"ALTER ROLE {DEPLOY} CREATEROLE", major=12, name="roles"),
+    Fault("needs-superuser", f"CREATE ROLE {APP}_rw;", f"ALTER ROLE {DEPLOY} CREATEROLE", major=18, name="roles-18"),
+    Fault("needs-superuser", "CREATE DATABASE x;", f"ALTER ROLE {DEPLOY} CREATEDB", single=False, major=13, name="db",
+          passes=False),
+    Fault("needs-superuser", "COPY depot FROM '/etc/hosts';", f"GRANT pg_read_server_files TO {DEPLOY}", major=14,
+          name="file", passes=False),
+    Fault("needs-superuser", "COPY depot FROM PROGRAM 'true';", f"GRANT pg_execute_server_program TO {DEPLOY}",
+          major=17, name="program"),
+    Fault("needs-superuser", "CREATE PUBLICATION feed FOR ALL TABLES;", f"ALTER ROLE {DEPLOY} SUPERUSER", major=15,
+          name="publication"),
+    Fault("needs-superuser", "SET session_replication_role = replica;", f"ALTER ROLE {DEPLOY} SUPERUSER", major=13,
+          name="parameter"),
+    Fault("needs-superuser", "SET session_replication_role = replica;",
+          f"GRANT SET ON PARAMETER session_replication_role TO {DEPLOY}", major=18, planned=False,
+          name="parameter-granted"),
+    Fault("needs-superuser", "ALTER TABLE depot DISABLE TRIGGER ALL;", f"ALTER ROLE {DEPLOY} SUPERUSER", major=16,
+          planned=False, name="system-trigger"),
+    Fault("needs-superuser", "UPDATE pg_class SET relname = relname WHERE false;", f"ALTER ROLE {DEPLOY} SUPERUSER",
+          major=16, planned=False, name="catalog"),
+    Fault("needs-superuser", "CREATE FUNCTION f() RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1';",
+          f"ALTER ROLE {DEPLOY} SUPERUSER", major=12, planned=False, name="leakproof"),
+    Fault("needs-superuser", "SELECT length(pg_read_file('/etc/hosts'));",
+          f"GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {DEPLOY}; GRANT pg_read_server_files TO {DEPLOY}",
+          major=18, planned=False, name="function"),
+    Fault("needs-superuser", "CREATE FOREIGN DATA WRAPPER w;", f"ALTER ROLE {DEPLOY} SUPERUSER", major=16, name="fdw"),
+]  # fmt: skip
+
+FAULTS = SUPERUSER
+IDS = [f"{f.cause}-{f.name}" if f.name else f.cause for f in FAULTS]
+OURS = {f.cause for f in FAULTS}
+
+
+def _drop_roles(database: Database, *names: str) -> None:
+    for name in names:
+        if database.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{name}'"):
+            database.execute(f"DROP OWNED BY {name} CASCADE")
+            database.execute(f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest) -> Iterator[tuple[Database, Database]]:
+    fault: Fault = request.getfixturevalue("fault")
+    # Without the npm matrix the nearest major that is there: the causes are the same on all of them.
+    nearest = min(majors(), key=lambda here: (abs(here - fault.major), -here))
+    local, production = (create_database(major) for major in (18, nearest))
+    for database in (local, production):
+        database.execute(SHOP)
+    if fault.local:
+        local.execute(fault.local)
+    production.execute(ROLES)
+    if fault.fault:
+        production.execute(fault.fault)
+    yield local, production
+    _drop_roles(production, f"{APP}_rw", DEPLOY, OWNER, APP)
+    drop_database(production)
+    _drop_roles(local, f"{APP}_rw", OWNER, APP)
+    drop_database(local)
+
+
+def likely(state: State) -> list[str]:
+    assert state.diagnosis is not None
+    return [c.id for c in state.diagnosis.causes if c.verdict in ("proved", "likely")]
+
+
+def run_the_checks(cause: str, state: State, production: Database) -> None:
+    """Every query of the playbook that looks, filled in from this incident, runs where it says, and may not write."""
+    rendered = playbooks()[cause].render(state.book())
+    checks = [b for b in rendered.sql if not b.changes]
+    assert checks
+    assert all(b.runnable for b in checks), [(b.section, b.missing) for b in checks]
+    with production.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for block in checks:
+            for statement in split(block.sql)[0]:
+                connection.execute(statement.sql.encode())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=IDS)
+async def test_the_cause_is_named_and_no_neighbour_is_called_likely(
+    fault: Fault, databases: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = databases
+    path = write(tmp_path, fault.migration + "\n")
+    if fault.planned:
+        state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+        assert likely(state) == [fault.cause], explain(state)
+    error = psql(production, path, role=DEPLOY, options=("-1",) if fault.single else ())
+    assert "ERROR" in error, error
+    state = await triage(local, production, migration=path, error=error, role=DEPLOY)
+    assert likely(state) == [fault.cause], error + explain(state)
+    run_the_checks(fault.cause, state, production)
+    alone = await triage(None, None, error=error)
+    assert set(likely(alone)) <= {fault.cause}, error + explain(alone)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=IDS)
+async def test_without_the_fault_the_cause_is_not_named(
+    fault: Fault, databases: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = databases
+    production.execute(fault.cure)
+    path = write(tmp_path, fault.migration + "\n")
+    state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+    assert OURS.isdisjoint(causes(state)), explain(state)
+    if fault.passes:
+        assert "ERROR" not in psql(production, path, role=DEPLOY, options=("-1",) if fault.single else ())
