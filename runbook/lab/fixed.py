@@ -17,7 +17,7 @@ from runbook.text import clean_line, shorten
 if TYPE_CHECKING:
     from runbook.lab.scenario import Stage
 
-LOCK_WAIT_S = 3.0
+LOCK_WAIT_S = 1.0
 """What a statement of the application may wait for its lock."""
 SETTLE_S = 20.0
 """How long a migration in flight, and those who waited, are given to come through once nothing is in the way."""
@@ -114,8 +114,7 @@ async def _workload(stage: Stage, lock_wait_s: float) -> dict[str, str]:
     """Each statement of the application once, undone at once; those that fail, with their SQLSTATE."""
     import psycopg
 
-    failed = {}
-    for sql in stage.workload or (*READS, *WRITES):
+    async def ends_with(sql: str) -> str | None:
         text = stage.text(sql.replace(":id", "17"))
         try:
             async with await stage.connect("production", "web", "lab-workload") as connection:
@@ -124,8 +123,12 @@ async def _workload(stage: Stage, lock_wait_s: float) -> dict[str, str]:
                 await connection.execute(text.encode())
                 await connection.execute(b"ROLLBACK")
         except psycopg.Error as error:
-            failed[sql] = error.sqlstate or "no connection"
-    return failed
+            return error.sqlstate or "no connection"
+        return None
+
+    statements = tuple(stage.workload or (*READS, *WRITES))
+    ends = await asyncio.gather(*map(ends_with, statements))
+    return {sql: state for sql, state in zip(statements, ends, strict=True) if state is not None}
 
 
 _IN_FLIGHT = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'deploy' AND state <> 'idle'"

@@ -14,6 +14,7 @@ from runbook.train.curriculum import LOOKS
 from runbook.train.exercise import Exercise, NotNow
 
 if TYPE_CHECKING:
+    from runbook.lab.scenario import Side
     from runbook.session.state import State
 
 STEPS = {
@@ -111,7 +112,7 @@ async def _step(exercise: Exercise, word: str, given: Any, most_s: float | None)
             return await _end(exercise, "cancel" if word == "cancel" else "terminate", given)
         case "sql":
             wanted = given if isinstance(given, dict) else {"sql": given}
-            side = "local" if wanted.get("on") == "local" else "production"
+            side: Side = "local" if wanted.get("on") == "local" else "production"
             did = await exercise.execute(side, exercise.stage.text(wanted["sql"]), admin=bool(wanted.get("admin")))
             return f"{did.status}: {did.answer}"
         case "edit":
