@@ -20,6 +20,7 @@ CAUSES = (
     "index-backs-constraint",
     "foreign-key-target-mismatch",
     "column-type-differs",
+    "table-is-partitioned-on-production",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -329,3 +330,62 @@ def test_a_column_gets_the_type_that_local_has(items: Database) -> None:
     run(items, change.sql)
     [verify] = blocks("column-type-differs", book, "verify")
     assert run(items, verify.sql) == [("bigint",)]
+
+
+# -- partitions ----------------------------------------------------------------------------------------------------------
+
+
+Q_EVENT = '"My Schema"."It\'s ""events"""'
+EVENTS = f"""
+    CREATE TABLE {Q_EVENT} (id int, at int, "V 1" int) PARTITION BY RANGE (at);
+    CREATE TABLE "My Schema"."P 1" PARTITION OF {Q_EVENT} FOR VALUES FROM (0) TO (10);
+    CREATE TABLE "My Schema"."P 2" PARTITION OF {Q_EVENT} FOR VALUES FROM (10) TO (20) PARTITION BY LIST (id);
+    CREATE TABLE "My Schema"."P 2's" PARTITION OF "My Schema"."P 2" FOR VALUES IN (1, 2);
+    INSERT INTO {Q_EVENT} VALUES (1, 1, 1), (2, 12, 2);
+"""
+
+
+def an_event(**more: Any) -> dict[str, Any]:
+    partitioned = {
+        "relation": Q_EVENT,
+        "key": ["at"],
+        "strategy": "range",
+        "partitions": 3,
+        "on_local": "not partitioned",
+    }
+    statement = {"relation": Q_EVENT, "unique": False, "columns": ['"V 1"'], "index_name": '"V\'s"', "sql": "x"}
+    return {"dependency": {"partitioned": [partitioned], "blockers": []}, "statement": statement | more}
+
+
+@EXTREMES
+def test_an_index_of_a_partitioned_table_is_built_leaf_by_leaf_and_attached(items: Database) -> None:
+    items.execute(EVENTS)
+    index = '"My Schema"."V\'s"'
+    change = f'CREATE INDEX CONCURRENTLY "V\'s" ON {Q_EVENT} ("V 1")'
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        items.execute(change)
+    book = facts(items, error={"sqlstate": "0A000"}, **an_event(kind="CREATE INDEX", index_relation=index))
+    cause = "table-is-partitioned-on-production"
+    tree, write = blocks(cause, book, "fix")
+    assert sorted((r[2], r[3]) for r in run(items, tree.sql)) == [(0, False), (1, False), (1, True), (2, True)]
+    written = [r[0] for r in run(items, write.sql)]
+    assert [s.split(" ON ")[0].count("CONCURRENTLY") for s in written] == [0, 0, 1, 1, 0, 0, 0]
+    [verify] = blocks(cause, book, "verify")
+    for sql in written[:-1]:
+        items.execute(sql)
+    assert run(items, verify.sql) != []
+    items.execute(written[-1])
+    assert run(items, verify.sql) == []
+
+
+@EXTREMES
+def test_a_foreign_key_of_a_partitioned_table_is_checked_leaf_by_leaf(items: Database) -> None:
+    items.execute(EVENTS)
+    more = {"kind": "ALTER TABLE", "constraint": '"Their\'s"', "index_name": "", "index_relation": ""}
+    parent = {"referenced_relation": Q_PARENT, "referenced_columns": ["id"]}
+    book = facts(items, error={"sqlstate": "42809"}, **an_event(**more, **parent))
+    _, write = blocks("table-is-partitioned-on-production", book, "fix")
+    for (sql,) in run(items, write.sql):
+        items.execute(sql)
+    constraints = "SELECT count(*), bool_and(convalidated) FROM pg_constraint WHERE conname = 'Their''s'"
+    assert items.execute(constraints) == [(4, True)]

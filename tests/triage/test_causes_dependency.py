@@ -363,7 +363,56 @@ ENDS = [
     for name, migration, fault, major, planned in cases
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS]
+EVENTS = """
+    CREATE TABLE event (id int NOT NULL, at date NOT NULL, v int);
+    INSERT INTO event SELECT g, date '2024-01-01' + g % 60, g FROM generate_series(1, 100) g;
+    CREATE TABLE parent (id int PRIMARY KEY);
+    INSERT INTO parent SELECT generate_series(1, 100);
+    CREATE INDEX event_v ON event (v);
+"""
+PARTITIONED = """
+    DROP TABLE event;
+    CREATE TABLE event (id int NOT NULL, at date NOT NULL, v int) PARTITION BY RANGE (at);
+    CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+    CREATE TABLE event_2 PARTITION OF event FOR VALUES FROM ('2024-02-01') TO ('2024-04-01');
+    INSERT INTO event SELECT g, date '2024-01-01' + g % 60, g FROM generate_series(1, 100) g;
+    CREATE INDEX event_v ON event (v);
+"""
+PARTITIONS = [
+    Fault(
+        "table-is-partitioned-on-production", name, migration, PARTITIONED, setup=EVENTS, major=major, planned=planned
+    )
+    for name, migration, major, planned in (
+        ("index-concurrently", "CREATE INDEX CONCURRENTLY event_at ON event (at);", 18, True),
+        ("unique-index", "CREATE UNIQUE INDEX event_id ON event (id);", 12, True),
+        ("primary-key", "ALTER TABLE event ADD PRIMARY KEY (id);", 13, True),
+        (
+            "foreign-key-not-valid",
+            "ALTER TABLE event ADD CONSTRAINT fk FOREIGN KEY (v) REFERENCES parent (id) NOT VALID;",
+            17,
+            True,
+        ),
+        ("type-of-key", "ALTER TABLE event ALTER at TYPE timestamp;", 16, True),
+        ("key-dropped", "ALTER TABLE event DROP COLUMN at;", 14, True),
+        ("drop-index-concurrently", "DROP INDEX CONCURRENTLY event_v;", 15, True),
+        ("cluster", "CLUSTER event USING event_v;", 14, False),
+        (
+            "before-trigger",
+            "CREATE TRIGGER t BEFORE INSERT ON event FOR EACH ROW EXECUTE FUNCTION touch();",
+            12,
+            True,
+        ),
+        ("storage-parameter", "ALTER TABLE event SET (fillfactor = 80);", 17, True),
+        ("no-inherit", "ALTER TABLE event ADD CHECK (v > 0) NO INHERIT;", 16, False),
+        ("inherits", "CREATE TABLE kid () INHERITS (event);", 12, False),
+        ("copy", "COPY event TO stdout;", 16, False),
+    )
+    if not (name == "foreign-key-not-valid" and 17 not in majors())
+    and not (name == "before-trigger" and 12 not in majors())
+    and not (name == "cluster" and 14 not in majors())
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -459,6 +508,12 @@ NEIGHBOURS = {
         "CREATE TABLE bin AS SELECT 5000 AS depot; ALTER TABLE bin ADD FOREIGN KEY (depot) REFERENCES depot (id);",
         "ALTER TABLE depot ALTER COLUMN opened TYPE varchar(20)",
         "foreign-key-violation",
+    ),
+    "a row without a partition": (
+        "CREATE TABLE IF NOT EXISTS event (at date) PARTITION BY RANGE (at); INSERT INTO event VALUES ('2030-01-01');",
+        "CREATE TABLE event (at date) PARTITION BY RANGE (at);"
+        "CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        "no-partition-for-row",
     ),
     "values that do not fit": (
         "ALTER TABLE depot ALTER COLUMN weight TYPE smallint;",

@@ -74,5 +74,21 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "[{relation, column, local, production, in_error}]; in_error: the error names production's type",
         [{"relation": "public.orders", "column": "total", "local": "numeric", "production": "text", "in_error": True}],
     ),
+    (
+        "dependency",
+        "partitioned",
+        "list",
+        "tables that the statement at fault uses and that are partitioned on production: "
+        "[{relation, key, strategy, partitions, on_local}]; on_local: partitioned, not partitioned, not there, not known",
+        [
+            {
+                "relation": "public.orders",
+                "key": ["placed_at"],
+                "strategy": "range",
+                "partitions": 24,
+                "on_local": "not partitioned",
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""
