@@ -18,6 +18,9 @@ class Fact:
     ``id`` is ``group.name`` of the vocabulary. ``value`` is made of JSON types only. ``known`` False: it could not be
     read, ``because`` says why, and ``value`` is None. A record that does not exist (no blocker, say) is unknown too: its
     kind or flag is the fact that tells. ``readings`` names the probes it rests on, as ``side/probe``.
+
+    A journal of another version may hold facts that this vocabulary lacks: they are read and shown, and no condition
+    asks for them. What states facts checks their names (``in_vocabulary``).
     """
 
     id: str
@@ -28,9 +31,12 @@ class Fact:
     known: bool = True
     readings: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if self.id not in BY_ID:
-            raise KeyError(f"no such fact in the vocabulary: {self.id}")
+
+def in_vocabulary(id_: str) -> str:
+    """``id_`` itself. Raises ``KeyError`` where the vocabulary has no such fact."""
+    if id_ not in BY_ID:
+        raise KeyError(f"no such fact in the vocabulary: {id_}")
+    return id_
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from runbook.diagnosis.condition import Condition
 from runbook.diagnosis.engine import Diagnosis, diagnose
-from runbook.diagnosis.facts import Fact, FactBook
+from runbook.diagnosis.facts import Fact, FactBook, in_vocabulary
 from runbook.playbook import Playbook
 
 
@@ -152,8 +152,8 @@ def answer_fact(question: str, answer: str, by: str = "engineer") -> Fact:
     if answer not in allowed:
         raise ValueError(f"{question} is answered by one of: {', '.join(allowed)}; not {answer!r}")
     if answer == "unknown":
-        return Fact(f"answer.{question}", None, f"{by} does not know", "answers", known=False)
-    return Fact(f"answer.{question}", answer, f"answered by {by}", "answers")
+        return Fact(in_vocabulary(f"answer.{question}"), None, f"{by} does not know", "answers", known=False)
+    return Fact(in_vocabulary(f"answer.{question}"), answer, f"answered by {by}", "answers")
 
 
 def next_question(book: FactBook, playbooks: Sequence[Playbook], diagnosis: Diagnosis) -> Asked | None:

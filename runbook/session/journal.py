@@ -9,8 +9,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -45,6 +47,10 @@ _NAMES = {type_: name for name, type_ in KINDS.items()}
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _CHAIN_HEAD = b'{"chain":"'
 _CHAIN_LENGTH = 32
+
+
+UPGRADERS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType({})
+"""By version: what makes a line (kind and data) of that version one of the next. Version 1 is the first."""
 
 
 class JournalError(Exception):
@@ -137,6 +143,7 @@ class Reader:
         self._number = 0
         self._chain = ""
         self._rest = b""  # a line whose end is not written yet
+        self._version = ev.JOURNAL_VERSION
 
     def more(self) -> tuple[Event, ...]:
         """Events since the last call; broken lines go to ``problems``. Raises ``JournalError`` when it cannot be read."""
@@ -163,13 +170,29 @@ class Reader:
             return ()
         return (event,)
 
+    def _decode(self, line: bytes) -> tuple[Event, bytes]:
+        """The event of a line, made one of this version, and what its link of the chain was made over."""
+        if not line.startswith(_CHAIN_HEAD):
+            raise ValueError("it has no chain")
+        body = b"{" + line.rstrip(b"\n")[len(_CHAIN_HEAD) + _CHAIN_LENGTH + 2 :]
+        raw = msgspec.json.decode(body)
+        if raw["kind"] == "session_opened":
+            self._version = raw["data"].get("journal_version", 1)
+        for version in range(self._version, ev.JOURNAL_VERSION):
+            raw = UPGRADERS[version](raw)
+        if raw["kind"] not in KINDS:
+            newer = f": it was written by a newer runbook (journal version {self._version})"
+            raise ValueError(f"there is no event {raw['kind']!r}{newer if self._version > ev.JOURNAL_VERSION else ''}")
+        payload: Payload = msgspec.convert(raw["data"], KINDS[raw["kind"]])
+        return Event(raw["seq"], raw["at"], raw["offset_s"], payload, raw.get("removed", {})), body
+
     def _event(self, line: bytes) -> Event | None:
         self._number += 1
         if not line.strip():
             return None
         where = f"{self.path}:{self._number}"
         try:
-            event, body = _decode(line)
+            event, body = self._decode(line)
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
             self.problems += (f"{where}: this line cannot be read: {error}",)
             return None
@@ -178,15 +201,6 @@ class Reader:
             self.problems += (f"{where}: this line does not follow the one before it: something was changed",)
         self._chain = claimed
         return event
-
-
-def _decode(line: bytes) -> tuple[Event, bytes]:
-    if not line.startswith(_CHAIN_HEAD):
-        raise ValueError("it has no chain")
-    body = b"{" + line.rstrip(b"\n")[len(_CHAIN_HEAD) + _CHAIN_LENGTH + 2 :]
-    raw = msgspec.json.decode(body)
-    payload: Payload = msgspec.convert(raw["data"], KINDS[raw["kind"]])
-    return Event(raw["seq"], raw["at"], raw["offset_s"], payload, raw.get("removed", {})), body
 
 
 def _link(chain: str, body: bytes) -> str:

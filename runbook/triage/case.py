@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from runbook.diagnosis.facts import Fact, FactSide
+from runbook.diagnosis.facts import Fact, FactSide, in_vocabulary
 from runbook.failure.report import ErrorReport
 from runbook.migration.catalog import Catalog
 from runbook.migration.model import Migration, Statement
@@ -101,11 +101,12 @@ class Facts:
 
     def know(self, id_: str, value: Any, because: str, *, side: FactSide | None = None, readings: str = "") -> None:
         """State a fact. ``readings``: the probes it rests on, separated by blanks."""
-        self.stated.append(Fact(id_, value, because, self.step, side or _side(id_), True, tuple(readings.split())))
+        known = in_vocabulary(id_)
+        self.stated.append(Fact(known, value, because, self.step, side or _side(id_), True, tuple(readings.split())))
 
     def unknown(self, id_: str, reason: str, *, side: FactSide | None = None) -> None:
         """State that a fact could not be read, and why."""
-        self.stated.append(Fact(id_, None, reason, self.step, side or _side(id_), False))
+        self.stated.append(Fact(in_vocabulary(id_), None, reason, self.step, side or _side(id_), False))
 
     def unknown_all(self, ids: list[str], reason: str) -> None:
         for id_ in ids:

@@ -7,6 +7,7 @@ import pytest
 from runbook.diagnosis.condition import Condition, ConditionError
 from runbook.diagnosis.facts import Fact, FactBook
 from runbook.diagnosis.vocabulary import SPECS
+from runbook.triage.case import Facts
 
 
 def book(**facts: object) -> FactBook:
@@ -96,4 +97,4 @@ def test_every_fact_has_a_meaning_and_a_sample_of_its_type() -> None:
 
 def test_a_fact_outside_the_vocabulary_cannot_be_stated() -> None:
     with pytest.raises(KeyError):
-        Fact("error.nonsense", 1, "", "test")
+        Facts("error").know("error.nonsense", 1, "")
