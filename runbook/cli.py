@@ -17,7 +17,7 @@ from runbook.commands.common import EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_OK, EXI
 from runbook.commands.demo import demo
 from runbook.commands.lab import lab
 from runbook.commands.playbooks import causes, playbooks
-from runbook.commands.recorded import export, replay, sessions, show
+from runbook.commands.recorded import diff, export, replay, sessions, show
 from runbook.commands.redacting import redact
 from runbook.commands.reference import config, schema
 from runbook.commands.triage import triage
@@ -83,7 +83,7 @@ def commands(debug: bool) -> None:
     del debug  # read by main()
 
 
-for _command in (triage, check, demo, lab, sessions, show, export, replay, redact, playbooks, causes, schema, config):
+for _command in (triage, check, demo, lab, sessions, show, export, diff, replay, redact, playbooks, causes, schema, config):
     commands.add_command(_command)
 
 

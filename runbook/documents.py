@@ -11,6 +11,7 @@ from runbook.migration.result import Forecast
 from runbook.playbook import Playbook, PlaybookError
 from runbook.session.events import CauseView, ReasonView
 from runbook.session.state import State
+from runbook.transcript.difference import DifferenceDocument
 
 SCHEMA_VERSION = 1
 
@@ -152,7 +153,12 @@ class TriageDocument(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-SCHEMAS: dict[str, type[Any]] = {"triage": TriageDocument, "forecast": Forecast, "check": CheckDocument}
+SCHEMAS: dict[str, type[Any]] = {
+    "triage": TriageDocument,
+    "forecast": Forecast,
+    "check": CheckDocument,
+    "diff": DifferenceDocument,
+}
 
 
 def schema(name: str) -> dict[str, Any]:

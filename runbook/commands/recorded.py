@@ -1,4 +1,4 @@
-"""``runbook sessions``, ``show``, ``export`` and ``replay``: what was recorded."""
+"""``runbook sessions``, ``show``, ``export``, ``diff`` and ``replay``: what was recorded."""
 
 from __future__ import annotations
 
@@ -73,6 +73,27 @@ def export(session: str, format_: str, output: str | None, template: str | None)
         click.echo(render(state, playbooks, format_, templates), nl=False)
     else:
         click.echo(str(write(state, playbooks, format_, Path(output), templates)), err=True)
+    return EXIT_OK
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--json", "as_json", is_flag=True, help="As JSON (`runbook schema diff`).")
+@click.option("--all", "moving", is_flag=True, help="Also facts that differ at every look: ages, pids, counters.")
+def diff(a: str, b: str, as_json: bool, moving: bool) -> int:
+    """Compare two recorded sessions: what changed in servers, facts and causes."""
+    from runbook.session.recorder import replayed
+    from runbook.transcript.difference import difference, text
+
+    found = difference(replayed(journal_path(a)), replayed(journal_path(b)))
+    if as_json:
+        from runbook.documents import to_json
+        from runbook.transcript import quiet
+
+        click.echo(quiet(to_json(found).decode()), nl=False)
+    else:
+        click.echo(text(found, moving=moving), nl=False)
     return EXIT_OK
 
 

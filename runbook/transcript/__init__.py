@@ -53,7 +53,7 @@ def render(state: State, playbooks: Mapping[str, Playbook], format: str, templat
     if form.template is None:
         from runbook.documents import to_json, triage
 
-        return _quiet(to_json(triage(state, dict(playbooks))).decode())
+        return quiet(to_json(triage(state, dict(playbooks))).decode())
     from runbook.transcript.dialects import dialect_of
     from runbook.transcript.templating import rendered
 
@@ -112,6 +112,6 @@ _LOUD = re.compile(
 )
 
 
-def _quiet(json: str) -> str:
+def quiet(json: str) -> str:
     r"""JSON without characters that a terminal obeys: they stand in strings only, as ``\\u009b``, and read back the same."""
     return _LOUD.sub(lambda m: m.group().encode("utf-16-be").hex("|", 2).replace("|", "\\u").join(("\\u", "")), json)
