@@ -361,14 +361,21 @@ def _fact_lines(fact: FactChange) -> list[str]:
         keys = [k for k in dict.fromkeys([*a, *b]) if a.get(k) != b.get(k)]
         return [x for k in keys for x in _pair(f"{fact.id} {k}", _shown(a.get(k)), _shown(b.get(k)))]
     if isinstance(a, list) and isinstance(b, list):
-        gone, new = [x for x in a if x not in b], [x for x in b if x not in a]
-        if gone or new:
-            return [
-                shorten(fact.id, 90),
-                *(f"  - {_told(_shown(x))}" for x in gone),
-                *(f"  + {_told(_shown(x))}" for x in new),
-            ]
+        old, new = ([_shown(_settled(x)) or "" for x in part] for part in (a, b))
+        lines = [f"  - {x}" for x in _only(old, new)] + [f"  + {x}" for x in _only(new, old)]
+        if lines:
+            return [shorten(fact.id, 90), *lines]
     return _pair(fact.id, _shown(a), _shown(b))
+
+
+_MOST_ITEMS = 6
+
+
+def _only(these: list[str], others: list[str]) -> list[str]:
+    """Items that the other list lacks, each once, at most some."""
+    found = [x for x in dict.fromkeys(these) if x not in others]
+    more = [f"and {len(found) - _MOST_ITEMS:,} more"] if len(found) > _MOST_ITEMS else []
+    return [_told(x) for x in found[:_MOST_ITEMS]] + more
 
 
 def _named_by_group(facts: Iterable[FactChange]) -> list[str]:
