@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from runbook.migration import ast
-from runbook.migration.catalog import Catalog, Column, Relation
+from runbook.migration.catalog import Column, Relation
 from runbook.migration.written import corrected, target, written
 from runbook.postgres.rows import SequenceRow
 from runbook.sql import quote_ident, quote_qualified
 from runbook.triage.case import Case, Facts
 from runbook.triage.failing import AtFault, statement_at_fault
+from runbook.triage.spent_sequences import sequence_of
 
 _KEY = ("key_left_to_sequence", "key_column", "key_sequence", "key_sequence_increment", "key_sequence_cache")
 
@@ -41,7 +42,7 @@ def _state_key(facts: Facts, case: Case, fault: AtFault | None) -> None:
         facts.unknown_all(ids, "no INSERT is known that broke the key")
         return
     relation = production.find(table.schema, table.name) if production is not None else None
-    if relation is None:
+    if production is None or relation is None:
         facts.unknown_all(ids, f"what feeds the columns of {table} on production is not known")
         return
     key = key or _columns_of(relation, error.subject.constraint)
@@ -49,7 +50,7 @@ def _state_key(facts: Facts, case: Case, fault: AtFault | None) -> None:
     if does is None or not key:
         facts.unknown_all(ids, "the statement does not tell which columns it writes, or the error not which key")
         return
-    fed = [(c, s) for c in relation.columns if c.name in key and (s := _sequence_of(production, relation, c))]
+    fed = [(c, s) for c in relation.columns if c.name in key and (s := sequence_of(production, relation, c))]
     left = [(c, s) for c, s in fed if c.name in does.left]
     if not left:
         facts.know("data.key_left_to_sequence", False, f"the statement itself writes {', '.join(key)}")
@@ -79,16 +80,6 @@ def _only_value(detail: str) -> str:
 def _columns_of(relation: Relation, constraint: str | None) -> tuple[str, ...]:
     index = relation.index(constraint) if constraint is not None else None
     return tuple(c for c in index.columns if c is not None) if index is not None else ()
-
-
-def _sequence_of(catalog: Catalog | None, relation: Relation, column: Column) -> tuple[str, str] | None:
-    """What its default calls, or its identity sequence."""
-    if column.default_sequences:
-        return column.default_sequences[0]
-    if not column.identity or catalog is None:
-        return None
-    owned = catalog.owned_sequences.get(relation.key, ())
-    return next((k for k in owned if catalog.relations[k].owned_by == (relation.key, column.name)), None)
 
 
 def _row(case: Case, sequence: tuple[str, str]) -> SequenceRow | None:

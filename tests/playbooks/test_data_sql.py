@@ -14,7 +14,7 @@ from tests.playbooks.incident import ADD_COLUMN, incident, playbooks
 from tests.playbooks.test_errors_sql import blocks, changes, run
 from tests.support import BARE, Database, create_database, drop_database, majors
 
-CAUSES = ("sequence-out-of-sync", "exclusion-violation", "generated-column-written")
+CAUSES = ("sequence-out-of-sync", "exclusion-violation", "generated-column-written", "sequence-exhausted")
 
 # Names that break whoever quotes by hand.
 TABLE, COLUMN, SEQUENCE = '"My Schema"."Order\'s ""Items"""', '"E mail"', '"My Schema"."the \'seq\'"'
@@ -162,3 +162,62 @@ def test_keys_written_by_hand_are_kept_and_the_sequence_goes_on_behind_them(item
     assert items.execute(f'SELECT max("Id") FROM {TABLE}') == [(171,)]
     with pytest.raises(psycopg.errors.GeneratedAlways):
         items.execute(insert)
+
+
+# -- a sequence without values ------------------------------------------------------------------------------------------
+
+
+def test_a_used_up_sequence_goes_on_below_zero_and_later_as_bigint(items: Database) -> None:
+    items.execute(f"ALTER SEQUENCE {SEQUENCE} AS integer")
+    items.execute(f"SELECT setval('{SEQUENCE.replace(chr(39), chr(39) * 2)}', 2147483647)")
+    row = {
+        "sequence": SEQUENCE,
+        "sequence_type": "integer",
+        "relation": TABLE,
+        "column": '"Id"',
+        "column_type": "integer",
+        "identity": False,
+        "increment": 1,
+        "limit": 2147483647,
+        "left": 0,
+        "bound_by": "sequence",
+    }
+    cause = "sequence-exhausted"
+    insert = f"INSERT INTO {TABLE} ({COLUMN}) VALUES ('x')"
+    with pytest.raises(psycopg.errors.SequenceGeneratorLimitExceeded):
+        items.execute(insert)
+    book = facts(items, error={"sqlstate": "2200H", "message": "reached"}, data={"spent_sequences": [row]})
+    assert look(cause, book, items) == [(1,)]
+    assert look(cause, book, items, number=1) == []
+    below, widen = changes(cause, book)
+    run(items, below)
+    items.execute(insert)
+    assert items.execute(f'SELECT min("Id") FROM {TABLE}') == [(-(2**31),)]
+    items.execute(f'ALTER TABLE {TABLE} ALTER "Id" TYPE bigint; INSERT INTO {TABLE} VALUES (2147483647)')
+    run(items, widen)
+    items.execute(insert)
+    assert items.execute(f'SELECT max("Id") FROM {TABLE}') == [(2**31,)]
+    [verify] = run(items, blocks(cause, book, "verify")[0].sql)
+    assert verify[:3] == ("bigint", 1, 2**63 - 1)
+
+
+def test_a_small_sequence_under_a_large_column_is_only_widened(items: Database) -> None:
+    items.execute(f'ALTER TABLE {TABLE} ALTER "Id" TYPE bigint; ALTER SEQUENCE {SEQUENCE} AS integer MAXVALUE 2')
+    row = {
+        "sequence": SEQUENCE,
+        "sequence_type": "integer",
+        "relation": TABLE,
+        "column": '"Id"',
+        "column_type": "bigint",
+        "identity": False,
+        "increment": 1,
+        "limit": 2,
+        "left": 0,
+        "bound_by": "sequence",
+    }
+    book = facts(items, error={"sqlstate": "2200H", "message": "reached"}, data={"spent_sequences": [row]})
+    [widen] = changes("sequence-exhausted", book)
+    run(items, widen)
+    items.execute(f"INSERT INTO {TABLE} ({COLUMN}) VALUES ('x')")
+    [verify] = run(items, blocks("sequence-exhausted", book, "verify")[0].sql)
+    assert verify == ("bigint", 1, 2**63 - 1, 3)

@@ -37,6 +37,28 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "the statement as production takes it: given keys kept, generated columns left out; empty where none is known",
         "INSERT INTO orders (id, total) OVERRIDING SYSTEM VALUE VALUES (7, 12)",
     ),
+    (
+        "data",
+        "spent_sequences",
+        "list",
+        "sequences that feed what the migration writes and have at most a hundredth of their values left: [{sequence, "
+        "sequence_type, relation, column, column_type, identity, increment, limit, left, bound_by}]; left: how many values; "
+        "bound_by: sequence or column, whichever ends first",
+        [
+            {
+                "sequence": "public.orders_id_seq",
+                "sequence_type": "integer",
+                "relation": "public.orders",
+                "column": "id",
+                "column_type": "integer",
+                "identity": False,
+                "increment": 1,
+                "limit": 2147483647,
+                "left": 0,
+                "bound_by": "sequence",
+            }
+        ],
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
