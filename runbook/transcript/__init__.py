@@ -79,17 +79,20 @@ def _values(state: State, playbooks: Mapping[str, Playbook]) -> dict[str, Any]:
     """What every template is given."""
     from markupsafe import Markup
 
+    from runbook.transcript.impact import fullest
     from runbook.transcript.pictures import rows
     from runbook.transcript.playbook_text import playbook_text
     from runbook.transcript.story import story
     from runbook.triage.model import MARKS
 
     causes = state.diagnosis.causes if state.diagnosis else ()
+    locks = fullest(state)
     return {
         "state": state,
         "story": story(state),
         "playbook": playbook_text(causes[0].id, state, playbooks) if causes else None,
-        "lock_rows": rows(state.locks) if state.locks is not None else [],
+        "locks": locks,
+        "lock_rows": rows(locks) if locks is not None else [],
         "marks": {mark: Markup(sign) for mark, sign in MARKS.items()},
     }
 

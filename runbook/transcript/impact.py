@@ -10,6 +10,7 @@ from runbook.session.state import State
 from runbook.text import plural
 from runbook.transcript.moments import lock_samples, named, nodes
 from runbook.triage.alike import node_key
+from runbook.triage.model import LockTree
 from runbook.words import count, duration
 
 LONGEST_GAP_S = 60.0
@@ -69,6 +70,12 @@ def queue(state: State) -> Queue | None:
     return Queue(
         most, most_at, longest, blocked, together, len(waited), migration_s, migration, samples[0][1].side, len(samples)
     )
+
+
+def fullest(state: State) -> LockTree | None:
+    """The sample in which most waited, the latest of equals; without any, the last tree there is."""
+    trees = [tree for _, tree in lock_samples(state.events)]
+    return max(enumerate(trees), key=lambda item: (item[1].waiting, item[0]))[1] if trees else state.locks
 
 
 def figures(state: State) -> tuple[Figure, ...]:

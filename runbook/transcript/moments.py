@@ -19,6 +19,12 @@ from runbook.words import duration, lock_name
 MOST = 400
 """So many moments at most; a reader of more of them reads none. Key moments go last."""
 
+FIRST_SCREEN = 12
+"""So many moments before anything is unfolded."""
+
+_TELLING = (("error", "diagnosis", "action"), ("opened", "closed"), ("answer", "note", "exercise", "server"))
+"""Kinds of key moments, the most telling first; the others, which may come by the hundred, are last."""
+
 _ANNOUNCED_GROWTH = 1.5
 """A queue is told of again when it has grown by so much."""
 
@@ -56,6 +62,11 @@ class Timeline:
     @property
     def key(self) -> tuple[Moment, ...]:
         return tuple(m for m in self.moments if m.key)
+
+    @property
+    def first_screen(self) -> tuple[Moment, ...]:
+        """The key moments that tell the story, at most ``FIRST_SCREEN``, in order of time."""
+        return tuple(_thinned(list(self.key), FIRST_SCREEN))
 
     @property
     def note(self) -> str:
@@ -116,6 +127,7 @@ class _Teller:
         self._sides: dict[str, tuple[object, ...]] = {}
         self._readings: dict[tuple[str, str], tuple[str, str | None]] = {}
         self._steps: dict[str, tuple[str, str]] = {}
+        self._answers: dict[str, tuple[str, str]] = {}
         self._belief: tuple[object, ...] | None = None
         self._waiting = 0
         self._announced = 0
@@ -154,7 +166,11 @@ class _Teller:
             case ev.Diagnosed() as found:
                 yield from self._diagnosed(found, moment)
             case ev.Answered(question=question, answer=answer, by=by):
-                yield moment("answer", f"{by} answered {question}: {answer}", True)
+                if self._answers.get(question) == (answer, by):
+                    self.left_out["answers given again"] += 1
+                else:
+                    self._answers[question] = (answer, by)
+                    yield moment("answer", f"{by} answered {question}: {answer}", True)
             case ev.Noted(text=text, by=by):
                 yield moment("note", f"{by}: {text}", True)
             case ev.LocksSampled(tree=tree):
@@ -308,14 +324,24 @@ def lock_words(text: str | None) -> str:
 
 
 def _thinned(moments: list[Moment], most: int) -> list[Moment]:
-    """At most ``most``: key moments before others, evenly over the time; the first and the last stay."""
+    """At most ``most``: the telling ones before others, of those that are too many evenly over the time."""
     if len(moments) <= most:
         return moments
-    keys = [n for n, m in enumerate(moments) if m.key]
-    others = [n for n, m in enumerate(moments) if not m.key]
-    chosen = set(_evenly(keys, most))
-    chosen |= set(_evenly(others, most - len(chosen)))
+    by_rank: dict[int, list[int]] = {}
+    for number, moment in enumerate(moments):
+        by_rank.setdefault(_rank(moment), []).append(number)
+    chosen: set[int] = set()
+    for rank in sorted(by_rank):
+        chosen |= set(_evenly(by_rank[rank], most - len(chosen)))
     return [m for n, m in enumerate(moments) if n in chosen]
+
+
+def _rank(moment: Moment) -> int:
+    if not moment.key:
+        return len(_TELLING) + 1
+    if moment.derived:
+        return 1
+    return next((n for n, kinds in enumerate(_TELLING) if moment.kind in kinds), len(_TELLING))
 
 
 def _evenly(numbers: list[int], most: int) -> list[int]:

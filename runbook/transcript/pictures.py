@@ -132,7 +132,9 @@ def lock_tree(tree: LockTree | None) -> Picture | None:
                 )
             )
         parts.append(_box(row, x, y))
-    title = f"Who waits for whom on {tree.side}: {tree.waiting} wait, the longest for {duration(tree.longest_wait_s)}"
+    sampled = instant(tree.sampled_at)
+    at = f" at {sampled:%H:%M:%S} UTC" if sampled else ""
+    title = f"Who waited for whom on {tree.side}{at}: {tree.waiting}, the longest for {duration(tree.longest_wait_s)}"
     left = len(told) - len(shown)
     note = f"{left:,} more are not drawn." if left else ""
     return Picture(
@@ -204,10 +206,8 @@ def blocked(state: State) -> Picture | None:
         gaps += 1
         line = f"M{at(run[0][0])} {up(run[0][1])}" + "".join(f"H{at(s)}V{up(n)}" for s, n in run[1:])
         line += "h2" if len(run) == 1 else ""
-        last = at(run[-1][0]) + (2 if len(run) == 1 else 0)
         parts.append(Markup('<path class="area" d="{}V{}H{}Z"/>').format(Markup(line), bottom, at(run[0][0])))
         parts.append(Markup('<path class="line" d="{}"/>').format(Markup(line)))
-        parts.append(Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(last, up(run[-1][1])))
     for seconds, word in _marked(state):
         if begin <= seconds <= end:
             anchor = "end" if at(seconds) > right - 80 else "start"
