@@ -18,6 +18,7 @@ CAUSES = (
     "lock-wait-backup",
     "migration-lock-held",
     "stale-migration-lock-row",
+    "cic-waits-old-snapshot",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+_SESSION = {
+    "pid": 4182,
+    "backend_start": "2026-11-21T02:00:00.123456+00:00",
+    "role": "reporting",
+    "application_name": "nightly-report",
+    "state": "active",
+    "query": "SELECT count(*) FROM invoices",
+    "xact_age_s": 1510.0,
+    "state_age_s": 1490.0,
+    "wait_event_type": "",
+    "wait_event": "",
+    "backend_type": "client backend",
+    "client": "10.0.0.7",
+    "is_migration": False,
+    "label": "nightly-report as reporting",
+}
+
 FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     (
         "waits",
@@ -28,6 +45,28 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         False,
     ),
     ("waits", "blocker_tables", "int", "tables on which that session holds a lock (as far as they were read)", 312),
+    (
+        "waits",
+        "builds",
+        "list",
+        "statements that build an index CONCURRENTLY, running or yet to run: [{sql, file, line, relation}]",
+        [
+            {
+                "sql": "CREATE INDEX CONCURRENTLY orders_email_idx ON orders (email)",
+                "file": "0007_index.sql",
+                "line": 1,
+                "relation": "public.orders",
+            }
+        ],
+    ),
+    (
+        "waits",
+        "old_snapshots",
+        "list",
+        "sessions for whose end such a build has to wait: those of this database that can still read old rows, and those "
+        "that have written to its table; oldest first, as sessions with on_table (they hold a lock on that table)",
+        [{**_SESSION, "on_table": False}],
+    ),
     ("waits", "frozen_age", "int", "age(relfrozenxid) of the table that is in the way, transactions", 213_000_000),
     ("waits", "freeze_limit", "int", "autovacuum_freeze_max_age that holds for that table, transactions", 200_000_000),
 )

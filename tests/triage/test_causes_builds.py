@@ -1,0 +1,107 @@
+"""A CONCURRENTLY build that waits for old transactions: its own kind of wait, told from a lock on the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support import holding_lock, waiting_for_lock
+from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
+from tests.triage.waiting import TABLE_SQL, blocks, likely, older_than, run, run_the_checks, shop, working
+
+CAUSE = "cic-waits-old-snapshot"
+SHOP = f"""
+CREATE SCHEMA "My Schema";
+CREATE TABLE {TABLE_SQL} (id int, t text);
+INSERT INTO {TABLE_SQL} SELECT g, 'x' FROM generate_series(1, 100) g;
+CREATE TABLE invoices (id int);
+INSERT INTO invoices VALUES (1);
+CREATE INDEX old_key ON {TABLE_SQL} (id);
+"""
+BUILD = f"CREATE INDEX CONCURRENTLY new_key ON {TABLE_SQL} (t)"
+REPEATABLE = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM invoices"
+
+
+@dataclass(frozen=True)
+class Old:
+    """A transaction that a build has to wait for, and in which phase it does."""
+
+    sql: str
+    phase: str
+    major: int
+    build: str = BUILD
+    on_table: bool = False
+
+
+OLD = [
+    Old(REPEATABLE, "waiting for old snapshots", 12),
+    Old("DECLARE c CURSOR WITHOUT HOLD FOR SELECT * FROM invoices", "waiting for old snapshots", 14),
+    Old(f"DELETE FROM {TABLE_SQL} WHERE id = 1", "waiting for writers before build", 16, on_table=True),
+    Old(REPEATABLE, "waiting for old snapshots", 18, build='REINDEX INDEX CONCURRENTLY "My Schema".old_key'),
+]
+
+
+@pytest.mark.parametrize("old", OLD, ids=lambda o: f"{o.major}-{o.phase}")
+async def test_the_old_transaction_is_named_with_the_phase_and_the_fix_lets_the_build_go_on(
+    old: Old, tmp_path: Path
+) -> None:
+    with shop(old.major, SHOP) as (local, production):
+        path = write(tmp_path, old.build + ";\n")
+        async with (
+            holding_lock(production.dsn(), old.sql, application_name="report"),
+            waiting_for_lock(production.dsn(), old.build, application_name="deploy"),
+        ):
+            state = await triage(local, production, migration=path, seen="hanging")
+            assert likely(state) == [CAUSE], explain(state)
+            assert fact(state, "locks.migration_progress")["phase"] == old.phase
+            [only] = fact(state, "waits.old_snapshots")
+            assert (only["application_name"], only["on_table"]) == ("report", old.on_table)
+            run_the_checks(CAUSE, state, production)
+            assert run(production, blocks(CAUSE, state, "fix", changes=True)[0]) == [(True,)]
+        state = await triage(local, production, migration=path, seen="planned")
+        assert CAUSE not in causes(state), explain(state)
+
+
+async def test_a_query_that_still_runs_is_cancelled_and_not_terminated(tmp_path: Path) -> None:
+    with shop(15, SHOP) as (local, production):
+        path = write(tmp_path, BUILD + ";\n")
+        async with (
+            working(production, "SELECT pg_sleep(60) FROM invoices"),
+            waiting_for_lock(production.dsn(), BUILD, application_name="deploy"),
+        ):
+            state = await triage(local, production, migration=path, seen="hanging")
+            assert likely(state) == [CAUSE], explain(state)
+            [end, *_] = blocks(CAUSE, state, "fix", changes=True)
+            assert "pg_cancel_backend" in end.sql
+            state = await triage(local, production, seen="hanging")
+            assert likely(state) == [CAUSE], "without any file" + explain(state)
+
+
+async def test_a_build_that_gave_up_and_one_that_is_planned_name_who_is_old(tmp_path: Path) -> None:
+    with shop(13, SHOP) as (local, production):
+        path = write(tmp_path, f"SET lock_timeout = '100ms';\n{BUILD};\n")
+        async with holding_lock(production.dsn(), REPEATABLE, application_name="report") as report:
+            error = await in_thread(psql, production, path)
+            await in_thread(older_than, production, report.info.backend_pid, 2.2)
+            state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == ["lock-timeout", CAUSE], error + explain(state)
+        run_the_checks(CAUSE, state, production)
+        assert len(run(production, blocks(CAUSE, state, "verify", changes=False)[0])) == 2
+        for block in blocks(CAUSE, state, "roll_back", changes=True):
+            run(production, block)
+        assert run(production, blocks(CAUSE, state, "verify", changes=False)[0]) == [
+            ('"My Schema".old_key', True, True)
+        ]
+
+
+async def test_whoever_only_reads_the_table_or_idles_without_a_snapshot_is_not_in_the_way(tmp_path: Path) -> None:
+    with shop(17, SHOP) as (local, production):
+        path = write(tmp_path, BUILD + ";\n")
+        async with holding_lock(production.dsn(), f"SELECT * FROM {TABLE_SQL}", application_name="web") as web:
+            await in_thread(older_than, production, web.info.backend_pid, 2.2)
+            state = await triage(local, production, migration=path, seen="planned")
+            assert fact(state, "waits.old_snapshots") == [], explain(state)
+            assert causes(state) == [], explain(state)
+            assert await in_thread(psql, production, path) == ""
