@@ -21,6 +21,7 @@ CAUSES = (
     "foreign-key-target-mismatch",
     "column-type-differs",
     "table-is-partitioned-on-production",
+    "not-immutable-expression",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -389,3 +390,21 @@ def test_a_foreign_key_of_a_partitioned_table_is_checked_leaf_by_leaf(items: Dat
         items.execute(sql)
     constraints = "SELECT count(*), bool_and(convalidated) FROM pg_constraint WHERE conname = 'Their''s'"
     assert items.execute(constraints) == [(4, True)]
+
+
+@EXTREMES
+def test_a_function_is_marked_immutable_by_what_the_playbook_writes(items: Database) -> None:
+    items.execute(f"CREATE FUNCTION {FUNCTION}(t text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN lower(t); END'")
+    change = f"CREATE INDEX ON {Q_TABLE} ({FUNCTION}({Q_COLUMN}))"
+    with pytest.raises(psycopg.errors.InvalidObjectDefinition):
+        items.execute(change)
+    row = {"name": FUNCTION, "production": "volatile", "local": "immutable"}
+    book = facts(items, error={"sqlstate": "42P17"}, dependency={"functions": [row], "type_differences": []})
+    marks, body, write = blocks("not-immutable-expression", book, "fix")
+    assert [r[1] for r in run(items, marks.sql)] == ["v"]
+    assert "lower(t)" in run(items, body.sql)[0][0]
+    for (sql,) in run(items, write.sql):
+        items.execute(sql)
+    items.execute(change)
+    [verify] = blocks("not-immutable-expression", book, "verify")
+    assert [r[1] for r in run(items, verify.sql)] == [True]

@@ -412,7 +412,31 @@ PARTITIONS = [
     and not (name == "cluster" and 14 not in majors())
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS]
+WRAP = """
+    CREATE FUNCTION wrap(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN lower(t); END';
+    ALTER TABLE depot ADD COLUMN at timestamp, ADD COLUMN seen timestamptz;
+"""
+STABLE = "ALTER FUNCTION wrap(text) STABLE"
+REPLACED = "CREATE OR REPLACE FUNCTION wrap(t text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN upper(t); END'"
+ZONED = "ALTER TABLE depot ALTER at TYPE timestamptz"
+IMMUTABLE = [
+    Fault("not-immutable-expression", name, migration, fault, setup=WRAP, major=major, alone=True)
+    for name, migration, fault, major in (
+        ("index", "CREATE INDEX ON depot (wrap(code));", STABLE, 12),
+        ("predicate", "CREATE INDEX ON depot (code) WHERE wrap(code) <> '';", REPLACED, 13),
+        (
+            "generated",
+            "ALTER TABLE depot ADD COLUMN g text GENERATED ALWAYS AS (wrap(code)) STORED;",
+            REPLACED,
+            14,
+        ),
+        ("partition-key", "CREATE TABLE p (code text) PARTITION BY LIST (wrap(code));", STABLE, 15),
+        ("zone-truncated", "CREATE INDEX ON depot (date_trunc('day', at));", ZONED, 17),
+        ("zone-cast", "ALTER TABLE depot ADD COLUMN d date GENERATED ALWAYS AS (at::date) STORED;", ZONED, 18),
+    )
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -551,3 +575,21 @@ async def test_all_that_hangs_on_the_column_is_told_though_the_error_names_the_f
     blockers = fact(state, "dependency.blockers")
     assert sorted(b["kind"] for b in blockers) == ["generated column", "policy", "trigger"], blockers
     assert {b["on_local"] for b in blockers} == {False}
+
+
+@pytest.mark.skipif(15 not in majors(), reason="date_trunc with a zone became immutable in 16")
+async def test_what_became_immutable_in_a_newer_major_is_told_from_a_function_that_is_missing(tmp_path: Path) -> None:
+    local, production = create_database(18), create_database(15)
+    try:
+        for database in (local, production):
+            database.execute(SHOP + WRAP)
+        path = write(tmp_path, "CREATE INDEX ON depot (date_trunc('day', seen, 'UTC'));\n")
+        assert "ERROR" not in psql(local, path)
+        state = await triage(local, production, migration=path, error=psql(production, path))
+        assert likely(state) == ["not-immutable-expression"], explain(state)
+        assert fact(state, "dependency.functions") == [
+            {"name": "date_trunc", "production": "stable", "local": "immutable"}
+        ]
+    finally:
+        drop_database(local)
+        drop_database(production)

@@ -90,5 +90,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "dependency",
+        "functions",
+        "list",
+        "functions that the statement at fault calls and that are not immutable on production: "
+        "[{name, production, local}]; production: stable, volatile; local: immutable, stable, volatile, not known",
+        [{"name": "public.normalize", "production": "volatile", "local": "immutable"}],
+    ),
 )
 """Group, name, type, meaning, sample."""
