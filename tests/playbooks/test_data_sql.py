@@ -14,7 +14,13 @@ from tests.playbooks.incident import ADD_COLUMN, incident, playbooks
 from tests.playbooks.test_errors_sql import blocks, changes, run
 from tests.support import BARE, Database, create_database, drop_database, majors
 
-CAUSES = ("sequence-out-of-sync", "exclusion-violation", "generated-column-written", "sequence-exhausted")
+CAUSES = (
+    "sequence-out-of-sync",
+    "exclusion-violation",
+    "generated-column-written",
+    "sequence-exhausted",
+    "index-row-too-large",
+)
 
 # Names that break whoever quotes by hand.
 TABLE, COLUMN, SEQUENCE = '"My Schema"."Order\'s ""Items"""', '"E mail"', '"My Schema"."the \'seq\'"'
@@ -221,3 +227,45 @@ def test_a_small_sequence_under_a_large_column_is_only_widened(items: Database) 
     items.execute(f"INSERT INTO {TABLE} ({COLUMN}) VALUES ('x')")
     [verify] = run(items, blocks("sequence-exhausted", book, "verify")[0].sql)
     assert verify == ("bigint", 1, 2**63 - 1, 3)
+
+
+# -- values that no index takes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_what_an_index_cannot_take_is_found_and_indexed_in_another_way(items: Database, unique: bool) -> None:
+    long = "(SELECT string_agg(md5(g::text), '') FROM generate_series(1, 300) g)"
+    items.execute(
+        f"UPDATE {TABLE} SET {COLUMN} = {long} WHERE \"Id\" = 2; INSERT INTO {TABLE} VALUES (9, repeat('x', 90000))"
+    )
+    statement = {
+        "sql": f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY \"the 'index'\" ON {TABLE} ({COLUMN})",
+        "is_ddl": True,
+        "concurrently": True,
+        "unique": unique,
+        "primary_key": ['"Id"'],
+        "index_name": "\"the 'index'\"",
+        "index_relation": '"My Schema"."the \'index\'"',
+    }
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded) as raised:
+        items.execute(str(statement["sql"]))
+    error = {"sqlstate": "54000", "message": str(raised.value.diag.message_primary), "object_kind": "index"}
+    cause, book = "index-row-too-large", facts(items, error=error, statement=statement)
+    assert len(look(cause, book, items, "stop")) == 1
+    [drop] = changes(cause, book, "stop")
+    run(items, drop)
+    assert look(cause, book, items, "stop") == []
+    largest = look(cause, book, items)
+    assert largest[0][:2] == (2, 9600)
+    assert max(r[2] for r in largest[1:]) < 2704
+    for build in changes(cause, book):
+        run(items, build)
+        assert [r[1] for r in look(cause, book, items, "verify")] == [True, True]
+        if unique:
+            with pytest.raises(psycopg.errors.IntegrityError):
+                items.execute(f'INSERT INTO {TABLE} SELECT 77, {COLUMN} FROM {TABLE} WHERE "Id" = 2')
+        items.execute(
+            f"ALTER TABLE {TABLE} DROP CONSTRAINT \"the 'index'\""
+            if "EXCLUDE" in build
+            else 'DROP INDEX "My Schema"."the \'index\'"'
+        )

@@ -26,6 +26,8 @@ INSERT INTO price (net, gross) SELECT g, g * 2 FROM generate_series(1, 30) g;
 ANALYZE;
 """
 ALWAYS = "ALTER TABLE price ALTER id SET GENERATED ALWAYS"
+NO_INDEX = "ALTER TABLE depot DROP CONSTRAINT depot_code_key"
+LONG = "UPDATE depot SET code = (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 300) g) WHERE id = 7"
 GENERATED = "ALTER TABLE price DROP gross; ALTER TABLE price ADD gross int GENERATED ALWAYS AS (net * 2) STORED"
 
 
@@ -87,6 +89,29 @@ FAULTS = [
         "INSERT INTO note (tenant) SELECT 7 FROM generate_series(1, 10);",
         "ALTER TABLE note ALTER id SET MAXVALUE 55",
         name="small-bigint",
+    ),
+    Fault(
+        "index-row-too-large",
+        "CREATE INDEX depot_code_idx ON depot (code);",
+        LONG,
+        both=NO_INDEX,
+        major=12,
+        name="btree",
+    ),
+    Fault(
+        "index-row-too-large",
+        "ALTER TABLE depot ADD CONSTRAINT code_once UNIQUE (code);",
+        LONG,
+        both=NO_INDEX,
+        major=16,
+        name="unique",
+    ),
+    Fault(
+        "index-row-too-large",
+        "UPDATE depot SET code = (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 99) g) WHERE id = 7;",
+        "CREATE INDEX by_code ON depot (code)",
+        both=NO_INDEX,
+        name="written",
     ),
     Fault(
         "exclusion-violation",
@@ -210,6 +235,10 @@ NEIGHBOURS = [
     ("INSERT INTO price (net) VALUES 1;", ALWAYS),
     ("INSERT INTO price (net) VALUES (3000000000);", "SELECT setval('price_id_seq', 2147480000)"),
     ("ALTER TABLE depot ALTER weight TYPE smallint;", "UPDATE depot SET weight = 40000"),
+    (
+        "INSERT INTO wide SELECT string_to_array(repeat('x ', 1600), ' ') FROM depot LIMIT 1;",
+        "CREATE TABLE wide (a text[]); ALTER TABLE wide ALTER a SET STORAGE PLAIN",
+    ),
     ("ALTER TABLE booking ADD CHECK (id > 5);", ""),
     ("ALTER TABLE depot ADD UNIQUE (weight);", "UPDATE depot SET weight = 1 WHERE id < 5"),
 ]
