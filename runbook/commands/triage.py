@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -97,13 +97,15 @@ def _session_options(config: Config, given: dict[str, Any]) -> Options:
     )
 
 
-def _read_error(path: str | None) -> bytes | None:
+def _read_error(path: str | None) -> Path | IO[bytes] | None:
+    """Where the error stands. A log of a gigabyte is read line by line, when the session starts."""
     if path is None:
         return None
     if path == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb"):
+            return Path(path)
     except OSError as error:
         raise Failed(f"--error {path} cannot be read: {error.strerror}. Give a file, or - for stdin.") from None
 

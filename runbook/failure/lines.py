@@ -38,6 +38,8 @@ _PREFIXES = tuple(
     )
 )
 
+_DIGIT_PREFIXES = tuple(p for p in _PREFIXES if p.pattern.startswith((r"\d", "[A-Za-z0-9]")))
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LOGFMT = re.compile(r'(?:^|\s)(?:msg|message|error|err)="((?:[^"\\]|\\.)*)"')
 _LOGFMT_LINE = re.compile(r"(?:time|level|ts|t)=\S+ ")
@@ -102,7 +104,7 @@ def _decoded(data: bytes) -> str:
 def _unwrapped(line: str, depth: int = 0) -> Iterator[str]:
     if "\x1b" in line:
         line = _ANSI.sub("", line)
-    if _SURROGATE.search(line):
+    if not line.isascii() and _SURROGATE.search(line):
         line = line.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     line = _without_prefix(line).replace("\0", "")
     if depth < 3 and line.lstrip().startswith("{") and line.rstrip().endswith("}"):
@@ -125,7 +127,7 @@ def _without_prefix(line: str) -> str:
     for _ in range(4):
         if not line or (line[0].isalpha() and "|" not in line[:70] and "]: " not in line[:80]) or line[0] in " \t{":
             return line
-        for pattern in _PREFIXES:
+        for pattern in _DIGIT_PREFIXES if line[0].isdigit() else _PREFIXES:
             match = pattern.match(line)
             if match is not None:
                 line = line[match.end() :]

@@ -27,12 +27,12 @@ _WAITS_AT_MOST = 200
 _CSV_START = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [\w+:/-]+,(?:"(?:[^"]|"")*")?,(?:"(?:[^"]|"")*")?,\d+,')
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6})\d*)? ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?")
 _PID = re.compile(r"\[(\d+)(?:-\d+)?\]|(?:^|[\s:,])(?:pid|p)=(\d+)|(?<=[ :])(\d{2,8})(?=[ :]|$)")
+_BRACKETED = re.compile(r"\[(\d+)(?:-\d+)?\]")
 _OWN_PROCESS = re.compile(r"^\[\d+\]|\bpostgres\[\d+\]|^\d{4,}[:,] ")
 """A pid where only a server puts it: at the line's beginning, or behind the name that syslog gives."""
 _WHO = re.compile(r"(?:user|u)=(?P<user>[^,\s]*)|(?P<user2>[\w.-]+)@(?P<db2>[\w.-]+)|(?P<user3>\[unknown\])@")
 _DATABASE = re.compile(r"(?:db|database|d)=([^,\s]*)")
 _APPLICATION = re.compile(r"(?:app|application|a)=([^,\s]*)")
-_DURATION = re.compile(r"duration: ([\d.]+) ms(?:  (?:statement|execute [^:]*|parse [^:]*|bind [^:]*): (.*))?", re.S)
 _HOLDERS = re.compile(r"(?:Process(?:es)? holding the lock|holding the lock)s?: ([\d, ]+)\.")
 _CSV_FIELDS = (
     *("timestamp", "user", "dbname", "pid", "connection_from", "session_id", "line_num", "ps", "session_start"),
@@ -115,8 +115,8 @@ class ServerLog:
             self._field(key, field, text, line)
             return []
         done = [d for d in [self._open.pop(key, None)] if d is not None and d.severity in words.GRAVE]
-        if word == "LOG" and " ms" not in text:
-            return done
+        if word == "LOG" and (" ms" not in text or text.startswith("duration: ")):
+            return done  # no wait for a lock: most of a long log
         draft = Draft(text, number, from_server_log=True, framework="server-log", raw=[line])
         draft.severity_word, draft.severity = word, words.severities()[word]
         draft.language = words.language_of(word)
@@ -164,14 +164,12 @@ class ServerLog:
             draft.raw.append(line)
 
     def _log_line(self, draft: Draft) -> None:
-        wait = None if draft.message.startswith("duration") else read_wait(draft.message, draft.at)
+        wait = read_wait(draft.message, draft.at)
         if wait is not None:
             self.waits.append(wait)
             draft.waits = (wait,)
             self._wait_lines.append(draft.at_line)
             del self.waits[:-_WAITS_AT_MOST], self._wait_lines[:-_WAITS_AT_MOST]
-        if (duration := _DURATION.match(draft.message)) is not None:
-            draft.duration_ms = float(duration[1])
 
     def _add_holders(self, at_line: int, holders: tuple[int, ...]) -> None:
         if at_line in self._wait_lines:
@@ -279,8 +277,8 @@ def _at_character() -> tuple[re.Pattern[str], ...]:
 
 
 def _pid(prefix: str) -> int | None:
-    rest = _TIME.sub(" ", prefix)
-    found = next(_numbers(rest), None)
+    bracketed = _BRACKETED.search(prefix)  # the default log_line_prefix, and most others
+    found = int(bracketed[1]) if bracketed is not None else next(_numbers(_TIME.sub(" ", prefix)), None)
     return found if found is not None and found < 2**31 else None
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from runbook import __version__
 from runbook.postgres.reading import Reading, Refusal, SideKey
@@ -80,7 +80,7 @@ class Options:
     sides: tuple[SideChoice, ...] = ()
     migration: tuple[Path, ...] = ()
     runner: str | None = None
-    error_text: str | bytes | None = None
+    error_text: str | bytes | Path | IO[bytes] | None = None  # a path or a stream is read line by line, however long
     seen: str | None = None
     answers: tuple[tuple[str, str], ...] = ()
     connect_timeout_s: float = 5.0
@@ -356,10 +356,14 @@ class LiveSession:
             return
         self._append(migration_view(self._migration))
 
-    def _read_error(self, text: str | bytes) -> None:
+    def _read_error(self, text: str | bytes | Path | IO[bytes]) -> None:
         from runbook.failure import read_error
 
-        self._error = read_error(text, migration=self._migration)
+        try:
+            self._error = read_error(text, migration=self._migration)
+        except OSError as error:
+            self._append(ev.InputFailed("error", f"{error.filename or 'the text'} cannot be read: {error.strerror}"))
+            return
         if self._error is None:
             self._append(ev.InputFailed("error", "there is no PostgreSQL or migration error in this text"))
             return
