@@ -71,7 +71,7 @@ def missing(need: Need, catalog: Catalog) -> Missing | None:
         case "extension":
             return _extension(need, catalog)
         case "membership":
-            if need.name.name in catalog.settable_roles:
+            if need.name.name in catalog.settable_roles or _is_absent(need.name.name, catalog):
                 return None
             # From 16 on SET alone is enough; before, membership brings it.
             option = " WITH SET TRUE" if catalog.major >= 16 else ""
@@ -106,6 +106,11 @@ def missing_after_set_role(need: Need, catalog: Catalog, session_role: str) -> M
     return replace(
         found, because=f"{found.because} (after SET ROLE, memberships of {role.name} were not read)", certain=False
     )
+
+
+def _is_absent(role: str, catalog: Catalog) -> bool:
+    """No such role on this server: another failure (42704). Predefined roles are there, and in no catalog."""
+    return bool(catalog.roles) and role not in catalog.roles and not catalog.truncated and not role.startswith("pg_")
 
 
 def _owner(need: Need, catalog: Catalog) -> Missing | None:

@@ -32,7 +32,11 @@ _PRIVILEGE: tuple[tuple[str, str], ...] = (
     (r"row-level security", "rls"),
     (r"permission denied (?:to create|to alter|for) extension|allow-listed", "extension"),
     (r"permission denied for schema", "schema"),
-    (r"must be (?:a )?member of role|SET ROLE|permission denied to set role", "role"),
+    (
+        r"must be (?:a )?member of role|SET ROLE|permission denied to set role|permission denied to change default"
+        r" privileges|permission denied to (?:reassign|drop) objects",
+        "role",
+    ),
     (r"must be superuser|permission denied to create|permission denied to set parameter|Only roles with", "superuser"),
     (
         r"permission denied for (?:table|relation|sequence|column|view|materialized view|foreign table)",
@@ -99,6 +103,7 @@ def _state_error(facts: Facts, case: Case) -> None:
         "message": error.message,
         "detail": error.detail or "",
         "hint": error.hint or "",
+        "context": error.context or "",
         "statement": error.statement or "",
         "timeout": error.timeout or "none",
         "is_connection": error.is_connection,

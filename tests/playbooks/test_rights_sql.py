@@ -15,7 +15,7 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_PARENT, Q_TABLE, SETUP, blocks, changes, facts, run
 from tests.support import Database, create_database, drop_database, majors
 
-CAUSES = ("needs-superuser",)
+CAUSES = ("needs-superuser", "cannot-set-role", "role-missing")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
@@ -144,3 +144,48 @@ def test_the_tables_of_a_publication_are_named_so_that_their_owner_may_create_it
     [(statement,)] = run(items, look.sql)
     items.execute(statement.replace("<name>", '"My feed"'), ROLE)
     assert len(items.execute("SELECT tablename FROM pg_publication_tables")) == 2
+
+
+# -- other roles ---------------------------------------------------------------------------------------------------------
+
+
+@EXTREMES
+def test_the_role_may_become_the_other_after_the_grant_and_not_after_it_is_taken_back(items: Database) -> None:
+    cause, book = "cannot-set-role", ours(items, error={"sqlstate": "42501"}, rights={"role_wanted": OTHER})
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        items.execute(f"SET ROLE {Q_OTHER}", ROLE)
+    check, _ = blocks(cause, book, "verify")
+    assert run(items, check.sql)[0][1:3] == (False, False)
+    [grant] = changes(cause, book)
+    run(items, grant)
+    items.execute(f"SET ROLE {Q_OTHER}", ROLE)
+    items.execute(f"ALTER DEFAULT PRIVILEGES FOR ROLE {Q_OTHER} GRANT SELECT ON TABLES TO PUBLIC", ROLE)
+    assert run(items, check.sql)[0][1:3] == (True, True)
+    [revoke] = changes(cause, book, "roll_back")
+    run(items, revoke)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        items.execute(f"SET ROLE {Q_OTHER}", ROLE)
+
+
+@pytest.mark.parametrize("major", [max(majors())])
+def test_a_membership_without_set_is_mended_by_the_same_grant(items: Database) -> None:
+    items.execute(f"GRANT {Q_OTHER} TO {Q_ROLE} WITH INHERIT TRUE, SET FALSE")
+    [grant] = changes("cannot-set-role", ours(items, error={"sqlstate": "42501"}, rights={"role_wanted": OTHER}))
+    run(items, grant)
+    items.execute(f"SET ROLE {Q_OTHER}", ROLE)
+
+
+@EXTREMES
+def test_a_missing_role_is_created_seen_and_dropped(items: Database) -> None:
+    name = 'New "role\'s"'
+    error = {"sqlstate": "42704", "missing_role": name}
+    cause, book = "role-missing", ours(items, error=error, rights={"role_not_there": True, "roles_absent": []})
+    [verify] = blocks(cause, book, "verify")
+    assert run(items, verify.sql) == []
+    create, guard = changes(cause, book)
+    run(items, guard)
+    run(items, create)
+    assert run(items, verify.sql) == [(name, False)]
+    [drop] = changes(cause, book, "roll_back")
+    run(items, drop)
+    assert run(items, verify.sql) == []

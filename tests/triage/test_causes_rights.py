@@ -75,7 +75,33 @@ SUPERUSER = [
     Fault("needs-superuser", "CREATE FOREIGN DATA WRAPPER w;", f"ALTER ROLE {DEPLOY} SUPERUSER", major=16, name="fdw"),
 ]  # fmt: skip
 
-FAULTS = SUPERUSER
+BECOME = [
+    Fault("cannot-set-role", f"ALTER TABLE depot OWNER TO {OWNER};",
+          f"GRANT {OWNER} TO {DEPLOY}; GRANT CREATE ON SCHEMA public TO {OWNER}", major=15, name="owner"),
+    Fault("cannot-set-role", f"ALTER TABLE depot OWNER TO {OWNER};",
+          f"GRANT {OWNER} TO {DEPLOY}; GRANT CREATE ON SCHEMA public TO {OWNER}", major=16, name="owner-16"),
+    Fault("cannot-set-role", f"SET ROLE {OWNER};", f"GRANT {OWNER} TO {DEPLOY}", major=12, name="set-role"),
+    Fault("cannot-set-role", f"SET ROLE {OWNER};", f"GRANT {OWNER} TO {DEPLOY} WITH SET TRUE",
+          fault=f"GRANT {OWNER} TO {DEPLOY} WITH INHERIT TRUE, SET FALSE", major=17, name="member-without-set"),
+    Fault("cannot-set-role", f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} GRANT SELECT ON TABLES TO PUBLIC;",
+          f"GRANT {OWNER} TO {DEPLOY}", major=18, name="default-privileges"),
+    Fault("cannot-set-role", f"CREATE SCHEMA audit AUTHORIZATION {OWNER};", f"GRANT {OWNER} TO {DEPLOY}", major=13,
+          name="schema"),
+    Fault("cannot-set-role", f"REASSIGN OWNED BY {DEPLOY} TO {OWNER};", f"GRANT {OWNER} TO {DEPLOY}", major=17,
+          planned=False, name="reassign"),
+]  # fmt: skip
+ABSENT = [
+    Fault("role-missing", f"GRANT SELECT ON depot TO {APP}_rw;", f"CREATE ROLE {APP}_rw", local=f"CREATE ROLE {APP}_rw",
+          major=12, name="grant"),
+    Fault("role-missing", f"ALTER TABLE depot OWNER TO {APP}_rw;",
+          f"CREATE ROLE {APP}_rw; GRANT {APP}_rw TO {DEPLOY}; GRANT CREATE ON SCHEMA public TO {APP}_rw",
+          local=f"CREATE ROLE {APP}_rw", major=16, name="owner"),
+    Fault("role-missing", f"SET ROLE {APP}_rw;", f"CREATE ROLE {APP}_rw; GRANT {APP}_rw TO {DEPLOY}",
+          local=f"CREATE ROLE {APP}_rw", major=17, name="set-role"),
+    Fault("role-missing", f"CREATE POLICY mine ON depot TO {APP}_rw;", f"CREATE ROLE {APP}_rw", major=14, name="policy"),
+]  # fmt: skip
+
+FAULTS = [*SUPERUSER, *BECOME, *ABSENT]
 IDS = [f"{f.cause}-{f.name}" if f.name else f.cause for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 

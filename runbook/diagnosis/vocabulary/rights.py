@@ -43,5 +43,38 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "rights",
+        "role_wanted",
+        "str",
+        "the role, as stored, that a refused statement (or the first that will be) has to become; or empty",
+        "app_owner",
+    ),
+    (
+        "rights",
+        "role_is_member",
+        "bool",
+        "the migration's role is a member of that role, directly or through others, perhaps without SET or INHERIT",
+        False,
+    ),
+    ("rights", "role_inherits", "bool", "it has that role's privileges without SET ROLE", False),
+    ("rights", "role_not_there", "bool", "the error is that a role does not exist, and not at login", False),
+    (
+        "rights",
+        "roles_absent",
+        "list",
+        "roles that the migration names and neither it nor production has: [{role, on_local, similar, sql, file, line}]; "
+        "similar: roles of production that are spelled alike",
+        [
+            {
+                "role": "app_rw",
+                "on_local": True,
+                "similar": ["app-rw"],
+                "sql": "GRANT SELECT ON orders TO app_rw",
+                "file": "0007.sql",
+                "line": 4,
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""
