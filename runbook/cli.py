@@ -20,6 +20,7 @@ from runbook.commands.playbooks import causes, playbooks
 from runbook.commands.recorded import diff, export, replay, sessions, show
 from runbook.commands.redacting import redact
 from runbook.commands.reference import config, schema
+from runbook.commands.training import train
 from runbook.commands.triage import triage
 
 
@@ -83,7 +84,23 @@ def commands(debug: bool) -> None:
     del debug  # read by main()
 
 
-for _command in (triage, check, demo, lab, sessions, show, export, diff, replay, redact, playbooks, causes, schema, config):
+for _command in (
+    triage,
+    check,
+    demo,
+    train,
+    lab,
+    sessions,
+    show,
+    export,
+    diff,
+    replay,
+    redact,
+    playbooks,
+    causes,
+    schema,
+    config,
+):
     commands.add_command(_command)
 
 

@@ -8,7 +8,7 @@ nobody should learn to hurry on a production server.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runbook.session import events as ev
@@ -81,6 +81,11 @@ class Debrief:
     @property
     def of(self) -> int:
         return sum(part.of for part in self.parts)
+
+
+def document(of: Debrief) -> dict[str, Any]:
+    """The debrief as JSON types, with its sums."""
+    return {"schema_version": 1, "points": of.points, "of": of.of, **asdict(of)}
 
 
 def debrief(state: State) -> Debrief:
@@ -267,6 +272,8 @@ def _path(state: State, begun_s: float) -> Iterator[Moment]:
     """What the trainee looked at, said and did; a run of the same look is one."""
     last = ""
     for event in state.events:
+        if event.offset_s < begun_s:
+            continue  # what the exercise itself gave
         at = round(event.offset_s - begun_s, 1)
         what = ""
         match event.payload:
@@ -274,7 +281,7 @@ def _path(state: State, begun_s: float) -> Iterator[Moment]:
                 what = f"looked at {screen}"
             case ev.CheckRun(side=side):
                 what = f"ran a check on {side}"
-            case ev.Answered(question=question, answer=answer):
+            case ev.Answered(question=question, answer=answer) if question != "seen":
                 what = f"answered {question}: {answer}"
             case ev.Acted() as act:
                 what = f"{act.what} on {act.side}{f' as {act.role}' if act.role else ''}: {act.status}, {_line(act.answer)}"

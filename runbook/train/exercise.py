@@ -50,6 +50,15 @@ class TrainingSession(LiveSession):
         self._suspects = True  # while the base class begins
         super().__init__(options, playbooks, folder=folder, interim=interim)
         self._suspects = suspects
+        self._reason = "done"
+
+    async def close(self, reason: str = "quit") -> None:
+        """Whoever looks has left; the journal stays open for what is measured. ``finish`` ends it."""
+        self._reason = reason
+
+    async def finish(self) -> None:
+        """End: nothing of ours runs on a server afterwards."""
+        await super().close(self._reason)
 
     @property
     def state(self) -> State:
@@ -145,16 +154,22 @@ class Exercise:
 
     async def end_session(self, how: How, pid: int, backend_start: str | None = None, *, admin: bool = False) -> Did:
         """Cancel or terminate a session of production. Without ``backend_start``: the one that has the pid now."""
-        from runbook.lab import census, hands
+        from runbook.lab import hands
         from runbook.lab.scenario import DEPLOYER
 
         async with self._turn():
-            there = await census.sessions(self.stage)
             if backend_start is None:
-                backend_start = next((s.backend_start for s in there.values() if s.pid == pid), "1970-01-01")
+                meant = await self.session_of(pid)
+                backend_start = meant.backend_start if meant is not None else "1970-01-01"
             did = await hands.end_session(self.stage, how, pid, backend_start, ADMIN if admin else DEPLOYER)
             self._ended += did.ended
             return self._did(did)
+
+    async def session_of(self, pid: int) -> SessionSeen | None:
+        """The session of production that has this pid now, for somebody who is about to end it."""
+        from runbook.lab import census
+
+        return next((s for s in (await census.sessions(self.stage)).values() if s.pid == pid), None)
 
     async def execute(self, side: Side, sql: str, *, admin: bool = False) -> Did:
         """Run SQL as the one who runs migrations there, or as the superuser."""
@@ -188,6 +203,14 @@ class Exercise:
         text = sql if sql.endswith("\n") else sql + "\n"
         self.stage.rewrite(text)
         self.session.record(ev.Acted("edit", "local", "", text, "done", f"{self.files[0].name} was rewritten"))
+
+    def write_file(self, path: Path, text: str) -> None:
+        """Replace one of the migration's files as it is, with all that its tool needs around the SQL."""
+        self._still()
+        if path not in self.files:
+            raise NotNow(f"{path.name} is no file of this migration")
+        path.write_text(text, encoding="utf-8")
+        self.session.record(ev.Acted("edit", "local", "", text, "done", f"{path.name} was rewritten"))
 
     # -- the end --------------------------------------------------------------------------------------------------------
 
@@ -338,7 +361,7 @@ async def exercise(
         try:
             yield made
         finally:
-            await made.session.close("done")
+            await made.session.finish()
 
 
 async def enter(
@@ -351,7 +374,7 @@ async def enter(
     suspects: bool = True,
     interim: bool = False,
 ) -> Exercise:
-    """A trainee on a scenario that is in force already. Whoever calls closes ``session``."""
+    """A trainee on a scenario that is in force already. Whoever calls ends it with ``session.finish()``."""
     from runbook.lab.fixed import before
 
     known = await before(now.stage)

@@ -21,6 +21,7 @@ from runbook.tui.choices import CaseChoices, SideOption
 from runbook.tui.paint import SafetyNet
 from runbook.tui.replaying import REPLAY_BINDINGS, jump, move
 from runbook.tui.themes import DEFAULT, THEMES, VARIABLES
+from runbook.tui.training import TRAINING_BINDINGS
 
 if TYPE_CHECKING:
     from textual.filter import LineFilter
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from runbook.session.events import Event
     from runbook.session.replay import ReplaySession
     from runbook.session.source import SessionSource
+    from runbook.train.exercise import Exercise
 
 __all__ = ["CaseChoices", "RunbookApp", "SideOption", "exit_code", "run", "show"]
 
@@ -68,6 +70,7 @@ class RunbookApp(App[int]):
         Binding("question_mark", "help", "help", key_display="?", id="app.help", tooltip="All keys of this screen"),
         Binding("q", "quit", "quit", id="app.quit", tooltip="End the session; nothing of ours stays on a server"),
         *REPLAY_BINDINGS,
+        *TRAINING_BINDINGS,
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, tooltip="The same, also while you type"),
         Binding("ctrl+c", "interrupt", "interrupt", show=False, id="app.interrupt", tooltip="Leave with exit code 130"),
     ]
@@ -82,15 +85,17 @@ class RunbookApp(App[int]):
         theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         replay: ReplaySession | None = None,
+        training: Exercise | None = None,
     ) -> None:
         """``start``: look at the sides as soon as the first frame stands. ``case``: open the case screen first.
 
-        ``replay``: the source, when it is a recording with a clock.
+        ``replay``: the source, when it is a recording with a clock. ``training``: the exercise whose session it is.
         """
         super().__init__()
         self.source = source
         self.case = case
         self.replay = replay
+        self.training = training
         self._start = start
         self._wanted_theme = theme or DEFAULT
         self._clock = clock
@@ -169,6 +174,8 @@ class RunbookApp(App[int]):
             return True if self.source.live else None
         if action in ("replay", "jump"):
             return self.replay is not None and not self.screen.is_modal
+        if action == "train":
+            return self.training is not None and not self.screen.is_modal
         return True
 
     async def action_back(self) -> None:
@@ -202,6 +209,13 @@ class RunbookApp(App[int]):
             place = await self.push_screen_wait(JumpDialog(self.replay.length, self.replay.length_s))
             if place is not None:
                 jump(self.replay, place)
+
+    @work(group="dialog", description="the exercise", exit_on_error=False)
+    async def action_train(self, what: str) -> None:
+        from runbook.tui.trainee import do
+
+        if self.training is not None:
+            await do(self, self.training, what)
 
     def show_step(self, step: str) -> None:
         """The triage screen with one step selected."""

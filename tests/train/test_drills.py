@@ -41,7 +41,7 @@ async def test_nothing_done_scores_nothing_and_then_the_solution_scores_all(dril
         try:
             solved = await played(second, SCRIPTS[drill.id]["solve"])
         finally:
-            await second.session.close("done")
+            await second.session.finish()
     assert solved.detected, solved.parts
     assert solved.fixed, solved.parts
     assert not solved.trap_taken, solved.parts

@@ -10,6 +10,7 @@ from textual.screen import Screen
 from runbook.session.state import State
 from runbook.tui.bars import HeaderBar, KeyBar
 from runbook.tui.replaying import ReplayBar
+from runbook.tui.training import TrainingBar
 
 if TYPE_CHECKING:
     from runbook.session.source import SessionSource
@@ -40,6 +41,7 @@ class SessionScreen(Screen[None]):
         yield HeaderBar(id="header")
         yield from self.body()
         yield ReplayBar(id="replay")
+        yield TrainingBar(id="training")
         yield KeyBar(id="keys")
 
     def body(self) -> ComposeResult:

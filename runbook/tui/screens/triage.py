@@ -105,6 +105,7 @@ class TriageScreen(SessionScreen):
     def __init__(self) -> None:
         super().__init__()
         self._chosen = False  # the person has chosen a step; from then on it stays
+        self._read = ""  # the step that an exercise's journal named last
 
     def body(self) -> ComposeResult:
         with Container(id="panes"):
@@ -141,12 +142,21 @@ class TriageScreen(SessionScreen):
 
     def _show_step(self, state: State) -> None:
         selected = self.selected
+        self._note_what_is_read(state, selected)
         pane = self.query_one("#compared", Lines)
         pane.border_title = _title(selected)
         as_of = state.locks.sampled_at[11:19] if selected == "locks" and state.locks is not None else ""
         live = ", l watches it live" if self.source.live else ""
         pane.border_subtitle = Content(clean_line(f"as of {as_of} UTC{live}") if as_of else "")
         pane.display_lines(lambda width: compared(state, selected, width))
+
+    def _note_what_is_read(self, state: State, selected: str) -> None:
+        """In an exercise, which steps were read before acting is part of the debrief."""
+        if self.runbook.training is None or selected not in state.steps or selected == self._read:
+            return
+        self._read = selected
+        if state.closed is None:
+            self.source.visit(f"{self.JOURNAL_NAME}/{selected}")
 
     @property
     def selected(self) -> str:
