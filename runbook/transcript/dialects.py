@@ -76,7 +76,7 @@ def _playbook_html(text: str, playbook: PlaybookText) -> Markup:
 _CHAT = (
     (re.compile(r"(?<!\w)@(?=\w)"), "＠"),  # @here wakes everybody
     (re.compile(r"<(?=[!@#/A-Za-z])"), "‹"),  # <!channel>, <https://...|text>
-    (re.compile(r"(?<=[A-Za-z])://"), "[://]"),  # links unfold, and are asked for by the chat's server
+    (re.compile(r"://"), "[:]//"),  # links unfold, and are asked for by the chat's server
     (re.compile(r"\bwww\.", re.I), "www[.]"),
     (re.compile(r"\]\("), "] ("),
     (re.compile(r"`"), "'"),
