@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from runbook.triage import dependants, partitioned, references, replaced, types_of_columns, volatile_functions
+from runbook.triage import (
+    dependants,
+    event_triggers,
+    partitioned,
+    references,
+    replaced,
+    types_of_columns,
+    volatile_functions,
+)
 from runbook.triage.case import Case, Facts
 from runbook.triage.failing import statement_at_fault
 
@@ -10,5 +18,5 @@ from runbook.triage.failing import statement_at_fault
 def state(facts: Facts, case: Case) -> None:
     """State every ``dependency.*`` fact."""
     fault = statement_at_fault(case)
-    for part in (dependants, replaced, references, types_of_columns, partitioned, volatile_functions):
+    for part in (dependants, replaced, references, types_of_columns, partitioned, volatile_functions, event_triggers):
         part.state(facts, case, fault)

@@ -22,6 +22,7 @@ CAUSES = (
     "column-type-differs",
     "table-is-partitioned-on-production",
     "not-immutable-expression",
+    "ddl-blocked-by-event-trigger",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -408,3 +409,36 @@ def test_a_function_is_marked_immutable_by_what_the_playbook_writes(items: Datab
     items.execute(change)
     [verify] = blocks("not-immutable-expression", book, "verify")
     assert [r[1] for r in run(items, verify.sql)] == [True]
+
+
+# -- event triggers ------------------------------------------------------------------------------------------------------
+
+
+@EXTREMES
+def test_an_event_trigger_is_suspended_for_one_transaction_and_is_back_after_it(items: Database) -> None:
+    items.execute("""
+        CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+            $$BEGIN RAISE EXCEPTION 'changes are frozen: %', tg_tag; END$$;
+        CREATE EVENT TRIGGER "It's frozen" ON ddl_command_start EXECUTE FUNCTION refuse();
+    """)
+    change = f"ALTER TABLE {Q_TABLE} ADD COLUMN extra int"
+    with pytest.raises(psycopg.errors.RaiseException):
+        items.execute(change)
+    row: dict[str, Any] = {
+        "name": '"It\'s frozen"',
+        "event": "ddl_command_start",
+        "function": "public.refuse",
+        "owner": "postgres",
+    }
+    row |= {"extension": "", "enabled": "O", "fires": True, "in_context": True, "on_local": False}
+    book = facts(items, error={"sqlstate": "P0001"}, dependency={"event_triggers": [row]})
+    cause = "ddl-blocked-by-event-trigger"
+    source, suspend = blocks(cause, book, "fix")
+    assert "changes are frozen" in run(items, source.sql)[0][6]
+    [verify] = blocks(cause, book, "verify")
+    before = run(items, verify.sql)
+    with items.connect() as connection:
+        connection.execute(suspend.sql.replace("-- the migration's statements", change + ";").encode())
+    assert run(items, verify.sql) == before
+    with pytest.raises(psycopg.errors.RaiseException):
+        items.execute(f"ALTER TABLE {Q_TABLE} DROP COLUMN extra")

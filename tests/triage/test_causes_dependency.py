@@ -436,7 +436,43 @@ IMMUTABLE = [
     )
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE]
+GUARD = """
+    CREATE SCHEMA ops;
+    CREATE FUNCTION ops.refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$BEGIN RAISE EXCEPTION 'changes are frozen: %', tg_tag USING HINT = 'ask the DBA team'; END$$;
+"""
+FROZEN = [
+    Fault("ddl-blocked-by-event-trigger", name, migration, GUARD + fault, major=major)
+    for name, migration, fault, major in (
+        (
+            "start",
+            "ALTER TABLE depot ADD COLUMN extra int;",
+            "CREATE EVENT TRIGGER frozen ON ddl_command_start EXECUTE FUNCTION ops.refuse()",
+            18,
+        ),
+        (
+            "tagged-end",
+            "CREATE INDEX ON depot (code);",
+            "CREATE EVENT TRIGGER frozen ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION ops.refuse()",
+            12,
+        ),
+        ("drop", CODE_DROP, "CREATE EVENT TRIGGER frozen ON sql_drop EXECUTE FUNCTION ops.refuse()", 14),
+        (
+            "rewrite",
+            "ALTER TABLE depot ALTER weight TYPE bigint;",
+            "CREATE EVENT TRIGGER frozen ON table_rewrite EXECUTE FUNCTION ops.refuse()",
+            15,
+        ),
+        (
+            "inside-a-block",
+            "DO $$BEGIN ALTER TABLE depot ADD COLUMN extra int; END$$;",
+            "CREATE EVENT TRIGGER frozen ON ddl_command_start EXECUTE FUNCTION ops.refuse()",
+            16,
+        ),
+    )
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE, *FROZEN]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -538,6 +574,18 @@ NEIGHBOURS = {
         "CREATE TABLE event (at date) PARTITION BY RANGE (at);"
         "CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
         "no-partition-for-row",
+    ),
+    "a freeze of other commands, beside a view": (
+        CODE_TYPE,
+        GUARD + "CREATE VIEW bi AS SELECT code FROM depot;"
+        "CREATE EVENT TRIGGER frozen ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION ops.refuse()",
+        "dependent-object",
+    ),
+    "an exception of the migration's own, beside a guard that lets it through": (
+        "DO $$BEGIN RAISE EXCEPTION 'changes are frozen: not yet'; END$$;",
+        GUARD.replace("RAISE EXCEPTION", "RAISE NOTICE")
+        + "CREATE EVENT TRIGGER frozen ON ddl_command_start EXECUTE FUNCTION ops.refuse()",
+        None,
     ),
     "values that do not fit": (
         "ALTER TABLE depot ALTER COLUMN weight TYPE smallint;",

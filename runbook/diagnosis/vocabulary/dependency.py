@@ -98,5 +98,26 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "[{name, production, local}]; production: stable, volatile; local: immutable, stable, volatile, not known",
         [{"name": "public.normalize", "production": "volatile", "local": "immutable"}],
     ),
+    (
+        "dependency",
+        "event_triggers",
+        "list",
+        "event triggers of production: [{name, event, function, owner, extension, enabled, fires, in_context, on_local}]; "
+        "enabled: pg_event_trigger.evtenabled; fires: it is enabled and runs with the statement at fault; in_context: the error's CONTEXT names its function; "
+        "on_local: true, false or null (not known)",
+        [
+            {
+                "name": "ddl_freeze",
+                "event": "ddl_command_start",
+                "function": "ops.refuse_ddl",
+                "owner": "dba",
+                "extension": "",
+                "enabled": "O",
+                "fires": True,
+                "in_context": True,
+                "on_local": False,
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""

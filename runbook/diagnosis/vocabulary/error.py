@@ -11,6 +11,7 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("error", "message", "str", "primary message", 'syntax error at or near "NULLS"'),
     ("error", "detail", "str", "DETAIL, or empty", ""),
     ("error", "hint", "str", "HINT, or empty", ""),
+    ("error", "context", "str", "CONTEXT: the functions it came through, or empty", ""),
     ("error", "statement", "str", "the failing statement, or empty", "CREATE UNIQUE INDEX ..."),
     (
         "error",
