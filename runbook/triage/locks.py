@@ -49,6 +49,7 @@ def examine(case: Case) -> Step:
     blocking_work.state(facts, side, waits, blocker)
     snapshots.state(facts, case, waits, migrators)
     tool_lock.state(facts, case, side, waits, migrators)
+    tool_lock.state_blocker(facts, side, blocker, migrator)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

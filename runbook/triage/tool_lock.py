@@ -11,7 +11,7 @@ from runbook.postgres.rows import AdvisoryLockRow, HistoryEntry, HistoryTableRow
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.migrator import MIGRATION_APPLICATION, Migrator
 from runbook.triage.session_facts import session_fact
-from runbook.triage.waits import DDL, Waits
+from runbook.triage.waits import DDL, Blocker, Waits
 
 _FACTS = ("kind", "tool", "key", "key_known", "holder", "holder_is_migration", "waiters", "row", "row_sessions")
 
@@ -119,6 +119,33 @@ def state(facts: Facts, case: Case, side: SideCase, waits: Waits, migrators: Seq
         facts.know("tool_lock.row_sessions", theirs, f"{len(theirs)} sessions may belong to it", readings="activity")
 
 
+def state_blocker(facts: Facts, side: SideCase, blocker: Blocker | None, migrator: Migrator | None) -> None:
+    """State whether the session in the migration's way belongs to the migration's own tool."""
+    names = ("waits.blocker_holds_tool_lock", "waits.blocker_same_client")
+    if blocker is None or blocker.session is None or migrator is None:
+        facts.unknown_all(list(names), "no session stands in the way of a session that runs the migration")
+        return
+    mine, theirs = migrator.session, blocker.session
+    same = (mine.role, mine.client, mine.application_name) == (theirs.role, theirs.client, theirs.application_name)
+    facts.know("waits.blocker_same_client", same, "by client, role and application", readings="activity")
+    if not side.ok("advisory_locks"):
+        facts.unknown("waits.blocker_holds_tool_lock", side.why_not("advisory_locks"))
+        return
+    database, tables = _database(side), _history_tables(side)
+    keys = [r.key for r in side.rows("advisory_locks") if r.granted and r.pid == theirs.pid and not r.two_keys]
+    tool = next((t for k in keys if (t := tool_of(k, database, tables))), "")
+    told = f"{theirs.pid} holds the lock of {tool}" if tool else f"{theirs.pid} holds no lock of a migration tool"
+    facts.know("waits.blocker_holds_tool_lock", bool(tool), told, readings="advisory_locks")
+
+
+def _database(side: SideCase) -> str:
+    return side.identity.database if side.identity is not None else ""
+
+
+def _history_tables(side: SideCase) -> Tables:
+    return [(t.schema, t.name) for t in side.rows("history_tables") if t.role == "history"]
+
+
 # -- an advisory lock -----------------------------------------------------------------------------------------------
 
 
@@ -134,8 +161,7 @@ def _advisory(case: Case, side: SideCase, waits: Waits, migrators: Sequence[Migr
     """The advisory lock that stands for a run of migrations: one that the migration waits for, or with a tool's key, or
     that a session named like a migration waits for. Text: locks are held, and which is the tool's is not known."""
     rows: list[AdvisoryLockRow] = list(side.rows("advisory_locks"))
-    database = side.identity.database if side.identity is not None else ""
-    tables = [(t.schema, t.name) for t in side.rows("history_tables") if t.role == "history"]
+    database, tables = _database(side), _history_tables(side)
     granted = [r for r in rows if r.granted and r.pid in waits.sessions and not waits.sessions[r.pid].ours]
     running = {m.session.pid for m in migrators}
     waited = {r.key for r in rows if not r.granted and r.pid in running}

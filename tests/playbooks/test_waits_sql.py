@@ -19,6 +19,7 @@ CAUSES = (
     "migration-lock-held",
     "stale-migration-lock-row",
     "cic-waits-old-snapshot",
+    "cic-blocked-by-own-tool",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.support import holding_lock, waiting_for_lock
+from tests.support import holding_lock, wait_until, waiting_for_lock
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import TABLE_SQL, blocks, likely, older_than, run, run_the_checks, shop, working
 
@@ -105,3 +107,57 @@ async def test_whoever_only_reads_the_table_or_idles_without_a_snapshot_is_not_i
             assert fact(state, "waits.old_snapshots") == [], explain(state)
             assert causes(state) == [], explain(state)
             assert await in_thread(psql, production, path) == ""
+
+
+# -- the tool itself in the way -------------------------------------------------------------------------------------
+
+OWN = "cic-blocked-by-own-tool"
+FLYWAY = int.from_bytes(b"Flyway") + 77
+WAIT_FOR_THE_OTHER = """
+DO $$ BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP;
+END $$;
+"""
+
+
+@pytest.mark.parametrize(("major", "key"), [(12, FLYWAY), (18, 4711)], ids=["known-key", "same-client"])
+async def test_a_tool_that_holds_its_lock_in_a_transaction_waits_for_itself(
+    major: int, key: int, tmp_path: Path
+) -> None:
+    with shop(major, SHOP) as (local, production):
+        path = write(tmp_path, BUILD + ";\n")
+        async with await psycopg.AsyncConnection.connect(production.dsn(), application_name="deploy") as lock:
+            # with a parameter, as drivers send it: its snapshot stays until the next statement
+            await lock.execute("SELECT pg_try_advisory_xact_lock(%s)", (key,))
+            async with waiting_for_lock(production.dsn(), BUILD, application_name="deploy"):
+                state = await triage(local, production, migration=path, seen="hanging")
+                assert likely(state) == [OWN], explain(state)
+                run_the_checks(OWN, state, production)
+                assert run(production, blocks(OWN, state, "stop", changes=True)[0]) == [(True,)]
+            [left] = run(production, blocks(OWN, state, "fix", changes=False)[0])
+            assert left[1] is False
+        run(production, blocks(OWN, state, "fix", changes=True)[0])
+        assert run(production, blocks(OWN, state, "fix", changes=False)[0]) == []
+        async with await psycopg.AsyncConnection.connect(production.dsn(), autocommit=True) as lock:
+            await lock.execute("SELECT pg_try_advisory_lock(%s)", (key,))
+            assert await in_thread(psql, production, path) == "", "a lock of the session is in nobody's way"
+
+
+async def test_two_runs_that_start_together_are_told_from_any_other_deadlock(tmp_path: Path) -> None:
+    with shop(16, SHOP) as (local, production):
+        file = f"SET deadlock_timeout = '10ms';\nSELECT pg_advisory_lock(72707369);\n{WAIT_FOR_THE_OTHER}\n{BUILD};\n"
+        path = write(tmp_path, file)
+        first = asyncio.create_task(in_thread(psql, production, path))
+        held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        await wait_until(lambda: production.execute(held), 30)
+        second = await psycopg.AsyncConnection.connect(production.dsn(), autocommit=True, application_name="deploy")
+        async with second:
+            await second.execute("SET deadlock_timeout = '1h'")
+            await second.execute("SELECT pg_advisory_lock(72707369)")
+            error = await first
+        assert "deadlock detected" in error
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == [OWN], error + explain(state)
+        run_the_checks(OWN, state, production)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == [OWN], explain(alone)

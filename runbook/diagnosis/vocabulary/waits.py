@@ -47,6 +47,20 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("waits", "blocker_tables", "int", "tables on which that session holds a lock (as far as they were read)", 312),
     (
         "waits",
+        "blocker_holds_tool_lock",
+        "bool",
+        "the session in the way holds an advisory lock with the key of a migration tool",
+        False,
+    ),
+    (
+        "waits",
+        "blocker_same_client",
+        "bool",
+        "the session in the way comes from the same client, role and application as the one that runs the migration",
+        False,
+    ),
+    (
+        "waits",
         "builds",
         "list",
         "statements that build an index CONCURRENTLY, running or yet to run: [{sql, file, line, relation}]",
