@@ -178,8 +178,10 @@ def _debrief(session: str, as_json: bool) -> int:
 
 
 def _print(state: State, as_json: bool) -> None:
+    import shutil
+
     from runbook.train.debrief import debrief
-    from runbook.train.report import text
+    from runbook.train.report import WIDTH, text
 
     if as_json:
         from runbook.documents import to_json
@@ -187,7 +189,8 @@ def _print(state: State, as_json: bool) -> None:
 
         click.echo(to_json(document(debrief(state))), nl=False)
     else:
-        click.echo(text(debrief(state), state, _known()), nl=False)
+        width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
+        click.echo(text(debrief(state), state, _known(), width), nl=False)
 
 
 def _list() -> int:

@@ -17,7 +17,7 @@ HELP = (
     "edit                change the migration's file",
     "resolve             tell the tool that its failed run is settled",
     "sql SELECT ...      run SQL on production, as the deployer",
-    "admin sql ...       the same as the superuser; also before cancel, terminate",
+    "admin ...           any of these as the superuser",
     "local sql ...       run SQL on local",
 )
 """What can be typed."""

@@ -107,16 +107,26 @@ class Exercise:
         self._acts: list[Did] = []
         self._ended: list[SessionSeen] = []
         self._busy = asyncio.Lock()
-        session.record(ev.Trained("begun", self._world(drill.story), {"suspects": session.state is session.whole}))
+        session.record(ev.Trained("begun", self.story, {"suspects": not self.suspects_hidden}))
 
     @property
     def stage(self) -> Stage:
         return self._now.stage
 
     @property
+    def story(self) -> str:
+        """What the person on call is told."""
+        return self._world(self.drill.story)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The migration's files: what is written into them is what runs next."""
         return tuple(self.stage.files)
+
+    @property
+    def suspects_hidden(self) -> bool:
+        """The diagnosis is kept from the screens."""
+        return self.session.state is not self.session.whole
 
     @property
     def hints_left(self) -> int:

@@ -24,7 +24,7 @@ def text(of: Debrief, state: State, playbooks: Mapping[str, Playbook], width: in
 
 def lines(of: Debrief, state: State, playbooks: Mapping[str, Playbook], width: int = WIDTH) -> Iterator[str]:
     """The same, line by line."""
-    yield f"{of.points} of {of.of} points: {_name(of)}"
+    yield from _wrap(f"{of.points} of {of.of} points: {_name(of)}", width)
     yield ""
     yield from _wrap(of.story, width)
     yield ""

@@ -64,7 +64,7 @@ class RunbookApp(App[int]):
         Binding("n", "note", "note", id="app.note", tooltip="Write a note with the time into the session"),
         Binding("c", "copy", "copy", id="app.copy", tooltip="Copy what is selected (OSC 52)"),
         Binding("w", "write", "write", id="app.write", show=False, tooltip="Write what is selected to a file"),
-        Binding("e", "export", "export", id="app.export", tooltip="Export the session as Markdown or JSON"),
+        Binding("e", "export", "export", id="app.export", tooltip="Export: Markdown, HTML, postmortem, chat, JSON"),
         Binding("r", "look_again", "look again", id="app.look_again", tooltip="Look at both sides again"),
         Binding("g", "open('case')", "give", id="app.give", tooltip="Give a side, an error, a migration, what you see"),
         Binding("question_mark", "help", "help", key_display="?", id="app.help", tooltip="All keys of this screen"),
@@ -148,6 +148,8 @@ class RunbookApp(App[int]):
         if self.replay is not None:
             self.run_worker(self.replay.play(), name="the recording", group="replay", description="playing")
         nothing = not (self.state.given or self.state.error or self.state.migration)
+        if self.training is not None:
+            self.action_train("story")
         if self.case is not None and nothing:
             self.call_after_refresh(self.action_open, "case")
         elif self._start and self.source.live:
@@ -273,14 +275,16 @@ class RunbookApp(App[int]):
 
     @work(group="dialog", description="exporting the session")
     async def action_export(self) -> None:
+        from runbook.transcript import ExportError
         from runbook.tui.screens.dialogs import ExportDialog
 
         chosen = await self.push_screen_wait(ExportDialog(self.state.session_id or "session"))
         if chosen is not None:
             format, path = chosen
             try:
-                written = self.source.export(format, path)
-            except (OSError, ValueError) as error:
+                # In a thread: a session of hours takes a second.
+                written = await asyncio.to_thread(self.source.export, format, path)
+            except (OSError, ValueError, ExportError) as error:
                 self.say(f"not written: {error}", severity="error")
             else:
                 self.say(f"written: {written}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runbook.text import clean_line
 from runbook.train.exercise import NOTHING_WRONG, NotNow
-from runbook.tui.lines import Line, preformatted
+from runbook.tui.lines import Line, line, paragraph, preformatted
 from runbook.tui.screens.dialogs import TextDialog
 from runbook.tui.screens.training import (
     ActDialog,
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
 async def do(app: RunbookApp, exercise: Exercise, what: str) -> None:
     """One key of the exercise. Runs in a worker of the app."""
-    if exercise.over and what != "debrief":
+    if exercise.over and what not in ("debrief", "story"):
         app.say("the exercise is over: D shows the debrief")
         return
     try:
         match what:
+            case "story":
+                app.push_screen(TextDialog("Exercise", partial(_story, exercise.story)))
             case "state":
                 await _state(app, exercise)
             case "rule_out":
@@ -142,6 +144,20 @@ def _debrief(app: RunbookApp, exercise: Exercise) -> None:
         app.say("the debrief comes when it is over: F", severity="warning")
     elif not isinstance(app.screen, DebriefScreen):
         app.push_screen(DebriefScreen())
+
+
+def _story(story: str, width: int) -> list[Line]:
+    """What the person on call is told, and how an exercise goes."""
+    keys = (
+        ("S", "state what it is; R rules a rival out. Nothing may be wrong at all"),
+        ("A", "act: cancel, terminate, SQL, migrate, edit. These servers are yours, the guards are the usual ones"),
+        ("H", "a hint, which costs some points"),
+        ("F", "it is fixed (or: I give up); then it is measured, and debriefed"),
+    )
+    told = [*paragraph(story, width, "bold"), line()]
+    for key, words in keys:
+        told += paragraph(words, width, first=f"{key}  ", indent=3)
+    return [*told, line(), line(("Enter begins; B shows this again", "muted"))]
 
 
 def _text(text: str, width: int) -> list[Line]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.binding import Binding
 
-from runbook.tui.lines import Line, Span, line
+from runbook.tui.lines import Line, Span, line, paragraph
 from runbook.tui.paint import Painted
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ TRAINING_BINDINGS = tuple(
         ("A", "act", "act", "Exercise: cancel, terminate, run SQL, migrate, edit; with its guard"),
         ("H", "hint", "hint", "Exercise: the next hint"),
         ("F", "fixed", "fixed", "Exercise: say that it is fixed, or give up; then the debrief"),
+        ("B", "story", "briefing", "Exercise: what you were told, and how it goes"),
         ("D", "debrief", "debrief", "Exercise: the debrief, once it is over"),
     )
 )
@@ -55,3 +56,13 @@ def training_line(exercise: Exercise, width: int) -> Line:
         spans += [Span(f" {key}", "key"), Span(f" {words} ")]
     told = Line(tuple(spans))
     return told if told.width <= width else Line(tuple(spans[1:]))
+
+
+def hidden(width: int) -> list[Line]:
+    """In place of the suspects, while they are kept from the trainee."""
+    return [
+        *paragraph("Kept from you until the end of the exercise.", width),
+        line(),
+        *paragraph("state what you think it is", width, first=Span("S  ", "key"), indent=3),
+        *paragraph("rule out what it is not", width, first=Span("R  ", "key"), indent=3),
+    ]

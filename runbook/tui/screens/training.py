@@ -88,9 +88,7 @@ class ActDialog(Dialog[Any]):
             yield Input(self._proposal, placeholder="terminate 1234", id="act")
             for row in HELP:
                 yield label(row, classes="hint")
-            yield label(
-                "Enter goes on (what changes something is confirmed first), Escape leaves", id="hint", classes="hint"
-            )
+            yield label("Enter goes on; a change is confirmed first. Escape leaves", id="hint", classes="hint")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
@@ -147,7 +145,7 @@ class EndDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label("Is it over?", classes="dialog-title")
-            yield Label("f   it is fixed: the migration and the application's work are measured now")
+            yield Label("f   it is fixed: measure the migration and the work")
             yield Label("g   I give up: nothing is run any more")
             yield Label("Escape goes on with the exercise", classes="hint")
 

@@ -18,6 +18,7 @@ from runbook.triage.model import STEP_TITLES
 from runbook.tui.lines import Line, fit, line
 from runbook.tui.paint import Lines, Painted
 from runbook.tui.screens.base import SessionScreen
+from runbook.tui.training import hidden
 from runbook.tui.views.compared import compared, row_in_full
 from runbook.tui.views.question import question
 from runbook.tui.views.steps import PROBES, steps
@@ -131,7 +132,11 @@ class TriageScreen(SessionScreen):
             if first is not None and first != step_list.cursor:
                 step_list.move_to(first)
         self._show_step(state)
-        self.query_one("#suspects", Lines).display_lines(lambda width: suspects(state, width))
+        training = self.runbook.training
+        if training is not None and training.suspects_hidden:
+            self.query_one("#suspects", Lines).display_lines(hidden)
+        else:
+            self.query_one("#suspects", Lines).display_lines(lambda width: suspects(state, width))
         found = state.diagnosis
         asked = found.question if found is not None and self.source.live and state.closed is None else None
         self.query_one(QuestionLine).show_question(asked)
