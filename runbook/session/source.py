@@ -82,7 +82,7 @@ class SessionSource(Protocol):
         ...
 
     def export(self, format: str, path: Path) -> Path:
-        """Write the transcript (``markdown`` or ``json``) to ``path``; returns the file written."""
+        """Write the transcript in a format of ``runbook.transcript.FORMATS`` to ``path``; returns the file written."""
         ...
 
     async def close(self, reason: str = "quit") -> None:

@@ -65,9 +65,9 @@ def write(
 ) -> Path:
     """Write the transcript to ``path`` (a file, or a folder to put it in), readable by its owner only."""
     text = render(state, playbooks, format, templates)
-    if path.is_dir():
-        path = path / f"{state.session_id}{FORMS[format].suffix}"
     try:
+        if path.is_dir():
+            path = path / f"{state.session_id}{FORMS[format].suffix}"
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:

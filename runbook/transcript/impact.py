@@ -144,7 +144,7 @@ def _forecast(state: State) -> list[Figure]:
             rows[work.relation] = max(rows.get(work.relation, 0.0), work.rows)
     for relation, n in sorted(rows.items(), key=lambda item: (-item[1], item[0]))[:3]:
         if n > 0:
-            found.append(Figure(f"rows of {relation}", count(n), f"{on}, by its statistics", "forecast"))
+            found.append(Figure(f"rows of {relation}", count(n), f"{on}, by the server's statistics"))
     return found
 
 

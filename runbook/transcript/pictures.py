@@ -303,7 +303,7 @@ def _seconds(index: int, sql: str, points: list[Point]) -> Picture:
         return round(bottom - math.log(s / low) / math.log(high / low) * (bottom - top), 1)
 
     parts = [Markup('<path class="axis" d="M{} {}V{}H{}"/>').format(left, top, bottom, right)]
-    for value in _decades(low, high):
+    for value in [t for t in _TIMES_S if low <= t <= high] or [math.sqrt(low * high)]:
         parts.append(Markup('<path class="grid" d="M{} {}H{}"/>').format(left, y(value), right))
         parts.append(
             Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
@@ -329,10 +329,11 @@ def _seconds(index: int, sql: str, points: list[Point]) -> Picture:
             Markup('<path class="whisker" d="M{0} {1}V{2}"/>').format(at_x, y(p.seconds.low), y(p.seconds.high))
         )
         parts.append(Markup('<circle class="side {}" cx="{}" cy="{}" r="6"/>').format(p.side, at_x, at_y))
-        anchor, shift = ("end", -12) if at_x > (left + right) / 2 else ("start", 12)
+        # The line rises to the right: above it there is room to the left, below it to the right.
+        anchor, across, down = ("end", -12, -10) if at_x > (left + right) / 2 else ("start", 12, 20)
         parts.append(
             Markup('<text class="strong" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-                at_x + shift, max(at_y - 8, top + 10), anchor, f"{p.side}: {duration(p.seconds.likely)}"
+                at_x + across, max(at_y + down, top + 10), anchor, f"{p.side}: {duration(p.seconds.likely)}"
             )
         )
     title = f"Statement {index}, seconds against rows: {shorten(sql, 90)}"
@@ -347,6 +348,10 @@ def _seconds(index: int, sql: str, points: list[Point]) -> Picture:
         caption,
         "Both axes are logarithmic; the band is the uncertainty.",
     )
+
+
+_TIMES_S = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36_000.0, 360_000.0)
+"""Round times, about ten times apart."""
 
 
 def _decades(low: float, high: float) -> list[float]:

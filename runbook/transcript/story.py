@@ -191,10 +191,13 @@ def _unseen(state: State) -> tuple[Unseen, ...]:
     for (side, status, reason), probes in refused.items():
         why_told = f"{status}: {reason}" if reason else status
         found.append(Unseen(f"{side}: {', '.join(probes)}", why_told, len(probes)))
+    judged: dict[tuple[str, ...], list[str]] = {}
     for cause in state.diagnosis.causes if state.diagnosis else ():
-        found += [
-            Unseen(u.because, f"not known: {', '.join(u.missing)}" if u.missing else "not known") for u in cause.unseen
-        ]
+        for unseen in cause.unseen:
+            titles = judged.setdefault(unseen.missing or (unseen.because,), [])
+            titles += [cause.title] if cause.title not in titles else []
+    for missing, titles in judged.items():
+        found.append(Unseen(f"evidence on {'; '.join(titles)}", f"not known: {'; '.join(missing)}"))
     if state.locks is not None and state.locks.note:
         found.append(Unseen(f"sessions on {state.locks.side}", state.locks.note))
     found += [

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, Label, TextArea
 
 from runbook.playbook import SqlBlock
 from runbook.session import events as ev
 from runbook.session.recorded import RecordedSession
+from runbook.transcript import FORMS, Form, render
 from runbook.triage.model import STEP_TITLES, LockNode
 from runbook.tui.app import CaseChoices, RunbookApp, SideOption, exit_code
 from runbook.tui.paint import Lines
@@ -435,19 +436,37 @@ async def test_a_note_is_kept_with_its_time() -> None:
         assert "asked [the] owner" in text_on(app.screen)
 
 
-async def test_the_session_is_exported_as_markdown_and_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+async def test_the_session_is_exported_in_every_form_under_a_name_of_its_kind(form: Form, tmp_path: Path) -> None:
     async with running() as (app, pilot):
-        for suffix in ("md", "json"):
-            await pilot.press("e")
-            await pilot.pause()
-            if suffix == "json":
-                await pilot.click("#format-json")
-            app.screen.query_one("#path", Input).value = str(tmp_path / f"out.{suffix}")
-            app.screen.query_one("#path", Input).focus()
-            await pilot.press("enter")
-            await pilot.pause()
-    assert (tmp_path / "out.md").read_text().startswith("#")
-    assert (tmp_path / "out.json").read_text().startswith("{")
+        await pilot.press("e")
+        await pilot.click(f"#format-{form.name}")
+        path = app.screen.query_one("#path", Input)
+        assert path.value == f"runbook-{app.state.session_id}{form.suffix}"
+        path.value = str(tmp_path / path.value)
+        path.focus()
+        await pilot.press("enter")
+        target = Path(path.value)
+        expected = render(app.state, app.source.playbooks, form.name)
+        await wait_until(lambda: target.exists() and target.read_text() == expected, 30, "the file is written")
+
+
+async def test_a_full_disk_is_said_and_the_app_goes_on() -> None:
+    async with running() as (app, pilot):
+        await pilot.press("e")
+        app.screen.query_one("#path", Input).value = "/dev/full"
+        app.screen.query_one("#path", Input).focus()
+        await pilot.press("enter", "enter")  # it exists: asked twice
+        await wait_until(lambda: any("No space left" in n.message for n in app._notifications), 30, "it is told")
+
+
+async def test_a_name_that_no_file_can_have_is_said_in_the_dialog(tmp_path: Path) -> None:
+    async with running() as (app, pilot):
+        await pilot.press("e")
+        app.screen.query_one("#path", Input).value = str(tmp_path / ("x" * 300 + ".md"))
+        app.screen.query_one("#path", Input).focus()
+        await pilot.press("enter")
+        assert "File name too long" in str(app.screen.query_one("#hint", Label).render())
 
 
 async def test_an_existing_file_is_replaced_only_when_asked_twice(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, RadioButton, RadioSet
 
 from runbook.text import clean
+from runbook.transcript import FORMS
 from runbook.tui.paint import Builder, Lines
 from runbook.tui.replaying import place
 from runbook.tui.views.header import clock
 
 T = TypeVar("T")
-FORMATS = (("markdown", "Markdown, for people", ".md"), ("json", "JSON, for programs", ".json"))
+FORMATS = tuple(FORMS.values())
 
 
 def label(text: str, *, id: str | None = None, classes: str | None = None) -> Label:
@@ -103,12 +104,16 @@ class PathDialog(Dialog[Any]):
         path = Path(event.value).expanduser()
         if not event.value.strip():
             return
-        problem = "" if path.parent.is_dir() else f"there is no folder {path.parent}"
-        if path.is_dir():
-            problem = f"{path} is a folder"
+        try:
+            problem = "" if path.parent.is_dir() else f"there is no folder {path.parent}"
+            if path.is_dir():
+                problem = f"{path} is a folder"
+            exists = path.exists()
+        except OSError as error:  # a name too long for the file system
+            problem, exists = f"{error.strerror}: {path.name}", False
         if problem:
             self._hint(problem)
-        elif path.exists() and self._warned_of != path:
+        elif exists and self._warned_of != path:
             self._warned_of = path
             self._hint(f"{path} exists: Enter again replaces it")
         else:
@@ -131,17 +136,21 @@ class ExportDialog(PathDialog):
 
     def choices(self) -> ComposeResult:
         with RadioSet(id="format"):
-            for name, text, _ in FORMATS:
-                yield RadioButton(text, value=name == "markdown", id=f"format-{name}")
+            for form in FORMATS:
+                yield RadioButton(form.what, value=form.name == "markdown", id=f"format-{form.name}")
 
     @on(RadioSet.Changed)
     def _changed(self, event: RadioSet.Changed) -> None:
         path = self.query_one("#path", Input)
-        path.value = str(Path(path.value).with_suffix(FORMATS[event.index][2])) if path.value.strip() else ""
+        if path.value.strip():
+            # The longest ending first: a postmortem's ends like a transcript's.
+            endings = sorted((form.suffix for form in FORMATS), key=len, reverse=True)
+            ending = next((e for e in endings if path.value.endswith(e)), Path(path.value).suffix)
+            path.value = path.value.removesuffix(ending) + FORMATS[event.index].suffix
 
     def chosen(self, path: Path) -> None:
         index = self.query_one(RadioSet).pressed_index
-        self.dismiss((FORMATS[max(index, 0)][0], path))
+        self.dismiss((FORMATS[max(index, 0)].name, path))
 
 
 class TextDialog(Dialog[None]):

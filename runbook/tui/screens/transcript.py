@@ -23,7 +23,7 @@ class TranscriptScreen(SessionScreen):
         Binding("escape", "app.back", "back", tooltip="Back to the triage screen"),
         Binding("o", "open_all", "open all", tooltip="Show all details, or fold them again"),
         Binding("n", "app.note", "note", tooltip="Write a note with the time into the session"),
-        Binding("e", "app.export", "export", tooltip="Export the session as Markdown or JSON"),
+        Binding("e", "app.export", "export", tooltip="Export: Markdown, HTML, postmortem, chat, JSON"),
         Binding("c", "app.copy", "copy", tooltip="Copy the timeline as it is shown"),
     ]
 
