@@ -78,6 +78,7 @@ PROBES: Mapping[str, Probe] = {
         Probe("roles", rows.AnyRoleRow, limit=2000),
         Probe("schemas", rows.SchemaRow, limit=5000),
         Probe("default_privileges", rows.DefaultPrivilegeRow, limit=1000),
+        Probe("grants", rows.GrantRow, limit=40_000),
         Probe("relations", rows.RelationRow, deadline_s=4.0, limit=20_000),
         Probe("inheritance", rows.InheritanceRow, limit=20_000),
         Probe("columns", rows.ColumnRow, deadline_s=4.0, limit=300_000),

@@ -191,6 +191,15 @@ class DefaultPrivilegeRow:
     privileges: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """Probe ``grants``: what somebody other than the owner was granted on a relation (pg_class.relacl)."""
+
+    relation_oid: int
+    grantee: str  # 'public' for PUBLIC
+    privileges: tuple[str, ...]
+
+
 # -- E05, E13 relations -----------------------------------------------------------------------------------------------
 
 

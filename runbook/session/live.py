@@ -53,6 +53,7 @@ _CATALOG_PROBES = frozenset(
         "roles",
         "sequences",
         "policies",
+        "grants",
     }
 )
 """Probes whose rows would fill the journal: what they led to stands in the steps."""

@@ -15,7 +15,7 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_PARENT, Q_TABLE, SETUP, blocks, changes, facts, run
 from tests.support import Database, create_database, drop_database, majors
 
-CAUSES = ("needs-superuser", "cannot-set-role", "role-missing")
+CAUSES = ("needs-superuser", "cannot-set-role", "role-missing", "missing-grant-on-new-object")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
@@ -189,3 +189,49 @@ def test_a_missing_role_is_created_seen_and_dropped(items: Database) -> None:
     [drop] = changes(cause, book, "roll_back")
     run(items, drop)
     assert run(items, verify.sql) == []
+
+
+# -- grants --------------------------------------------------------------------------------------------------------------
+
+
+def gap_on_new(database: Database) -> dict[str, Any]:
+    """What triage finds on a server where one table has grants and a newer one has none."""
+    return {
+        "new_objects": [
+            {
+                "object": Q_TABLE,
+                "name": "x",
+                "schema": "My Schema",
+                "kind": "TABLE",
+                "exists": True,
+                "owner": "postgres",
+                "default_creators": [OTHER],
+                "lacking": [
+                    {
+                        "grantee": ROLE,
+                        "privileges": ["SELECT"],
+                        "grant_sql": f"GRANT SELECT ON {Q_TABLE} TO {Q_ROLE};",
+                        "default_sql": f'ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA "My Schema" GRANT SELECT ON'
+                        f" TABLES TO {Q_ROLE};",
+                        "revoke_sql": f"REVOKE SELECT ON {Q_TABLE} FROM {Q_ROLE};",
+                    }
+                ],
+            }
+        ]
+    }
+
+
+@EXTREMES
+def test_the_new_table_and_those_of_tomorrow_are_read_after_the_grants(items: Database) -> None:
+    cause, book = "missing-grant-on-new-object", ours(items, rights=gap_on_new(items))
+    check_all(items, cause, book)
+    now, tomorrow = changes(cause, book)
+    run(items, now)
+    items.execute(f"SELECT id FROM {Q_TABLE}", ROLE)
+    run(items, tomorrow)
+    items.execute('CREATE TABLE "My Schema"."To morrow" (id int)')
+    items.execute('SELECT id FROM "My Schema"."To morrow"', ROLE)
+    [back] = changes(cause, book, "roll_back")
+    run(items, back)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        items.execute(f"SELECT id FROM {Q_TABLE}", ROLE)

@@ -180,3 +180,78 @@ async def test_without_the_fault_the_cause_is_not_named(
     assert OURS.isdisjoint(causes(state)), explain(state)
     if fault.passes:
         assert "ERROR" not in psql(production, path, role=DEPLOY, options=("-1",) if fault.single else ())
+
+
+# -- new objects, where it is the application that is refused --------------------------------------------------------------
+
+NEW_TABLE = "CREATE TABLE wish (id serial PRIMARY KEY, title text);"
+GRANTED = f"""
+GRANT SELECT, INSERT ON depot, shelf TO {APP};
+ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} GRANT SELECT, INSERT ON TABLES TO {APP};
+"""
+COVERED = f"ALTER DEFAULT PRIVILEGES FOR ROLE {DEPLOY} GRANT SELECT, INSERT ON TABLES TO {APP}"
+QUERY = "SELECT title FROM wish;"
+
+
+@pytest.fixture
+def granted(request: pytest.FixtureRequest) -> Iterator[tuple[Database, Database]]:
+    """Production's application role has grants on all tables, and default privileges on what another role creates."""
+    local, production = create_database(18), create_database(request.param)
+    for database in (local, production):
+        database.execute(SHOP)
+    production.execute(ROLES + GRANTED)
+    yield local, production
+    _drop_roles(production, DEPLOY, OWNER, APP)
+    drop_database(production)
+    drop_database(local)
+
+
+EXTREMES = pytest.mark.parametrize("granted", [min(majors()), max(majors())], indirect=True)
+
+
+@EXTREMES
+async def test_an_application_refused_on_the_new_table_only_lacks_its_grant(
+    granted: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = granted
+    path, query = write(tmp_path, NEW_TABLE), write(tmp_path, QUERY, "query.sql")
+    state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+    assert causes(state) == ["missing-grant-on-new-object"], explain(state)
+    assert psql(production, path, role=DEPLOY) == ""
+    error = psql(production, query, role=APP)
+    assert "permission denied for table wish" in error
+    for migration in (path, None):
+        state = await triage(local, production, migration=migration, error=error, role=DEPLOY)
+        assert likely(state) == ["missing-grant-on-new-object"], explain(state)
+        run_the_checks("missing-grant-on-new-object", state, production)
+    grants = [b.sql for b in playbooks()["missing-grant-on-new-object"].render(state.book()).sql if b.section == "fix"]
+    production.execute(grants[0])
+    assert psql(production, query, role=APP) == ""
+
+
+@EXTREMES
+async def test_a_new_table_that_default_privileges_or_the_migration_cover_is_not_spoken_of(
+    granted: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = granted
+    path = write(tmp_path, f"{NEW_TABLE} GRANT SELECT, INSERT ON wish TO {APP};")
+    state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+    assert causes(state) == [], explain(state)
+    production.execute(COVERED)
+    path = write(tmp_path, NEW_TABLE)
+    state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+    assert causes(state) == [], explain(state)
+    assert psql(production, path, role=DEPLOY) == ""
+    assert psql(production, write(tmp_path, QUERY, "query.sql"), role=APP) == ""
+
+
+@pytest.mark.parametrize("granted", [min(majors(), key=lambda m: abs(m - 14))], indirect=True)
+async def test_an_old_table_without_its_grant_is_no_new_object(
+    granted: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = granted
+    production.execute(f"REVOKE ALL ON depot FROM {APP}")
+    path, query = write(tmp_path, NEW_TABLE), write(tmp_path, "SELECT code FROM depot;", "query.sql")
+    error = psql(production, query, role=APP)
+    state = await triage(local, production, migration=path, error=error, role=DEPLOY)
+    assert "missing-grant-on-new-object" not in causes(state), explain(state)

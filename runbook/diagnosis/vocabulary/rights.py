@@ -76,5 +76,35 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "rights",
+        "new_objects",
+        "list",
+        "relations that the migration makes (or that the error names and that are the newest of their schema) on which "
+        "roles lack what they have on the relations beside it: [{object, name, schema, kind, exists, owner, lacking: "
+        "[{grantee, privileges, grant_sql, default_sql, revoke_sql}], default_creators}]; default_creators: other roles whose default privileges would have covered it",
+        [
+            {
+                "object": "public.wishes",
+                "name": "wishes",
+                "exists": True,
+                "owner": "deploy",
+                "kind": "TABLE",
+                "schema": "public",
+                "lacking": [
+                    {
+                        "grantee": "app",
+                        "privileges": ["SELECT"],
+                        "grant_sql": "GRANT SELECT ON public.wishes TO app;",
+                        "default_sql": "ALTER DEFAULT PRIVILEGES FOR ROLE deploy IN SCHEMA public GRANT SELECT ON TABLES "
+                        "TO app;",
+                        "revoke_sql": "REVOKE SELECT ON public.wishes FROM app;",
+                    }
+                ],
+                "default_creators": ["app_owner"],
+            }
+        ],
+    ),
+    ("rights", "error_object_is_new", "bool", "the relation that a 42501 names is one of these, and exists", True),
 )
 """Group, name, type, meaning, sample."""
