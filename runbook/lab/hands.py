@@ -137,9 +137,11 @@ def reads_only(sql: str) -> bool:
     from runbook.migration.statement import split
 
     statements, problems = split(sql)
+    words = re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"", "''", sql)  # what stands in quotes is no keyword
+    changes = r"(?i)\b(?:insert|update|delete|merge|into|analyze)\b"
     acts = r"\b(?:pg_(?:cancel|terminate)_backend|pg_advisory_unlock\w*|pg_promote|nextval|setval|pg_replication_slot\w*)\b"
     looks = all(s.kind in ("SELECT", "VALUES", "TABLE", "WITH", "SHOW", "EXPLAIN") for s in statements)
-    return not problems and looks and re.search(acts, sql) is None and "analyze" not in sql.lower()
+    return bool(statements) and not problems and looks and not re.search(changes, words) and not re.search(acts, sql)
 
 
 def signals(sql: str) -> bool:

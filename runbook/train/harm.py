@@ -60,11 +60,19 @@ def harms(
     gone = (before.objects & of_local) - after.objects
     tables = {name.removeprefix("table ") for name in gone if name.startswith("table ")}
     for name in sorted(gone):
-        inside = name.split(" ", 1)[1].partition(".")[0] in tables and not name.startswith("table ")
-        if name not in drill.may_drop and not inside:
+        if name not in drill.may_drop and _table_of(name) not in tables:
             found.append(Harm("dropped", f"{clean_line(name)} is gone"))
     found += [Harm("power", clean_line(power)) for power in sorted(after.powers - before.powers)]
     return tuple(found)
+
+
+def _table_of(name: str) -> str | None:
+    """The table that an object of a census belongs to; None for the table itself, and for what belongs to none."""
+    if " on " in name:
+        return name.rsplit(" on ", 1)[1]
+    if name.startswith(("column ", "NOT NULL of ")):
+        return name.rpartition(".")[0].removeprefix("column ").removeprefix("NOT NULL of ")
+    return None
 
 
 def _rows(drill: Drill, before: Census, after: Census, renamed: Mapping[str, str]) -> list[Harm]:
