@@ -32,7 +32,8 @@ UNION ALL SELECT 'NOT NULL of ' || name || '.' || a.attname FROM mine JOIN pg_at
     WHERE relkind IN ('r', 'p') AND a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped
 UNION ALL SELECT 'constraint ' || o.conname || ' on ' || name FROM mine JOIN pg_constraint o ON o.conrelid = mine.oid
     WHERE o.contype IN ('c', 'f', 'p', 'u', 'x')
-UNION ALL SELECT 'index ' || i.indexrelid::regclass || ' on ' || name FROM mine JOIN pg_index i ON i.indrelid = mine.oid WHERE i.indisvalid
+UNION ALL SELECT 'index ' || i.indexrelid::regclass || ' on ' || name
+    FROM mine JOIN pg_index i ON i.indrelid = mine.oid WHERE i.indisvalid
 UNION ALL SELECT 'trigger ' || t.tgname || ' on ' || name FROM mine JOIN pg_trigger t ON t.tgrelid = mine.oid
     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
 UNION ALL SELECT 'function ' || p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
