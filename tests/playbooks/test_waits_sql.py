@@ -20,6 +20,7 @@ CAUSES = (
     "stale-migration-lock-row",
     "cic-waits-old-snapshot",
     "cic-blocked-by-own-tool",
+    "heavy-validate-or-build",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

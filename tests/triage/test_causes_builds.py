@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support import holding_lock, wait_until, waiting_for_lock
+from tests.support import eventually, holding_lock, wait_until, waiting_for_lock
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import TABLE_SQL, blocks, likely, older_than, run, run_the_checks, shop, working
 
@@ -161,3 +161,44 @@ async def test_two_runs_that_start_together_are_told_from_any_other_deadlock(tmp
         run_the_checks(OWN, state, production)
         alone = await triage(None, None, error=error)
         assert likely(alone) == [OWN], explain(alone)
+
+
+# -- a build that blocks nobody and holds vacuum back ----------------------------------------------------------------
+
+HEAVY = "heavy-validate-or-build"
+QUEUE = """
+CREATE TABLE jobs (id int PRIMARY KEY, state text) WITH (autovacuum_enabled = false);
+INSERT INTO jobs SELECT g, 'new' FROM generate_series(1, 500) g;
+INSERT INTO invoices SELECT 1 FROM generate_series(1, 200);
+CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(0.5); RETURN $1; END';
+ALTER TABLE invoices ADD CONSTRAINT slow_check CHECK (slow(id) > 0) NOT VALID;
+ANALYZE;
+"""
+
+
+@pytest.mark.parametrize(
+    ("major", "work"),
+    [(13, "CREATE INDEX CONCURRENTLY slow_idx ON invoices (slow(id))"), (17, "ALTER TABLE invoices VALIDATE CONSTRAINT slow_check")],
+)  # fmt: skip
+async def test_a_build_whose_snapshot_keeps_dead_rows_is_named_only_when_somebody_suffers(
+    major: int, work: str, tmp_path: Path
+) -> None:
+    with shop(major, SHOP + QUEUE) as (local, production):
+        path = write(tmp_path, work + ";\n")
+        async with working(production, work):
+            state = await triage(local, production, migration=path, seen="running")
+            assert HEAVY not in causes(state), "it works and hurts nobody" + explain(state)
+            with production.connect() as jobs:
+                for _ in range(3):
+                    jobs.execute("UPDATE jobs SET state = 'done'")
+            dead = "SELECT 1 FROM pg_stat_user_tables WHERE relname = 'jobs' AND n_dead_tup >= 1000"
+            await wait_until(lambda: production.execute(dead), 30)
+            state = await triage(local, production, migration=path, seen="running")
+            assert likely(state) == [HEAVY], explain(state)
+            assert fact(state, "waits.overdue")[0]["relation"] == "public.jobs"
+            run_the_checks(HEAVY, state, production)
+            production.execute("VACUUM jobs")
+            assert production.execute(dead), "vacuum may not remove them"
+            assert run(production, blocks(HEAVY, state, "stop", changes=True)[0]) == [(True,)]
+        production.execute("VACUUM jobs")
+        assert await in_thread(eventually, lambda: not production.execute(dead), 30)

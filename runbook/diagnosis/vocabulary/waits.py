@@ -81,6 +81,22 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "that have written to its table; oldest first, as sessions with on_table (they hold a lock on that table)",
         [{**_SESSION, "on_table": False}],
     ),
+    (
+        "waits",
+        "work",
+        "str",
+        "the build or validation that the migration works at now, waiting for nobody: CREATE INDEX CONCURRENTLY, "
+        "VALIDATE CONSTRAINT, ...; empty: it does something else",
+        "CREATE INDEX CONCURRENTLY",
+    ),
+    ("waits", "holds_horizon", "bool", "of all snapshots in the database, the migration's is the oldest", True),
+    (
+        "waits",
+        "overdue",
+        "list",
+        "tables with more dead rows than autovacuum lets be: [{relation, dead, live}], most first",
+        [{"relation": "public.sessions", "dead": 4_200_000, "live": 180_000}],
+    ),
     ("waits", "frozen_age", "int", "age(relfrozenxid) of the table that is in the way, transactions", 213_000_000),
     ("waits", "freeze_limit", "int", "autovacuum_freeze_max_age that holds for that table, transactions", 200_000_000),
 )
