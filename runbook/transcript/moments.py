@@ -22,7 +22,7 @@ MOST = 400
 FIRST_SCREEN = 12
 """So many moments before anything is unfolded."""
 
-_TELLING = (("error", "diagnosis", "action"), ("opened", "closed"), ("answer", "note", "exercise", "server"))
+_TELLING = (("opened", "error", "diagnosis", "closed"), ("action",), ("answer", "note", "exercise", "server"))
 """Kinds of key moments, the most telling first; the others, which may come by the hundred, are last."""
 
 _ANNOUNCED_GROWTH = 1.5
@@ -71,7 +71,7 @@ class Timeline:
     @property
     def note(self) -> str:
         """What was left out, as a sentence; empty when nothing was."""
-        parts = [f"{n:,} {word}" for word, n in self.left_out]
+        parts = [f"{word} ({n:,})" for word, n in self.left_out]
         told = f"{plural(self.events, 'event')}: not listed one by one are {', '.join(parts)}." if parts else ""
         thinned = f"{plural(self.thinned, 'moment')} between those shown were left out." if self.thinned else ""
         where = "The journal holds all of them." if told or thinned else ""
@@ -126,9 +126,7 @@ class _Teller:
         self.left_out: Counter[str] = Counter()
         self._sides: dict[str, tuple[object, ...]] = {}
         self._readings: dict[tuple[str, str], tuple[str, str | None]] = {}
-        self._steps: dict[str, tuple[str, str]] = {}
-        self._answers: dict[str, tuple[str, str]] = {}
-        self._belief: tuple[object, ...] | None = None
+        self._known: dict[str, object] = {}
         self._waiting = 0
         self._announced = 0
         self._placed: set[tuple[object, ...]] = set()
@@ -143,33 +141,31 @@ class _Teller:
             case ev.SessionOpened(runbook_version=version):
                 yield moment("opened", f"session opened by runbook {version}", True)
             case ev.SideGiven(side=side):
-                yield moment("given", f"{side.key}: {side.target}" + (f" (from {side.source})" if side.source else ""))
+                if self._new(f"side {side.key}", side, "inputs given again"):
+                    source_told = f" (from {side.source})" if side.source else ""
+                    yield moment("given", f"{side.key}: {side.target}{source_told}")
             case ev.SideSeen() as seen:
                 yield from self._side(seen, moment)
-            case ev.MigrationRead(runner=runner, files=files, statements=statements):
-                yield moment(
-                    "migration", f"{plural(len(files), 'file')}, {plural(len(statements), 'statement')} ({runner})"
-                )
+            case ev.MigrationRead(runner=runner, files=files, statements=statements) as migration:
+                if self._new("migration", migration, "inputs given again"):
+                    told = f"{plural(len(files), 'file')}, {plural(len(statements), 'statement')} ({runner})"
+                    yield moment("migration", told)
             case ev.ErrorRead() as error:
-                yield moment("error", f"error read: {error.sqlstate or 'no SQLSTATE'} {error.message}", True)
-                yield from _stamped(error, event)
+                if self._new("error", error, "inputs given again"):
+                    yield moment("error", f"error read: {error.sqlstate or 'no SQLSTATE'} {error.message}", True)
+                    yield from _stamped(error, event)
             case ev.InputFailed(what=what, reason=reason):
-                yield moment("problem", f"{what} could not be used: {reason}")
+                if self._new(f"failed {what}", reason, "inputs given again"):
+                    yield moment("problem", f"{what} could not be used: {reason}")
             case ev.ReadingTaken() as reading:
                 yield from self._reading(reading, moment)
             case ev.StepExamined(step=step):
-                if self._steps.get(step.id) == (step.verdict, step.summary):
-                    self.left_out["steps that came out as before"] += 1
-                else:
-                    self._steps[step.id] = (step.verdict, step.summary)
+                if self._new(f"step {step.id}", (step.verdict, step.summary), "steps that came out as before"):
                     yield moment("step", f"{step.title}: {step.verdict}, {step.summary}")
             case ev.Diagnosed() as found:
                 yield from self._diagnosed(found, moment)
             case ev.Answered(question=question, answer=answer, by=by):
-                if self._answers.get(question) == (answer, by):
-                    self.left_out["answers given again"] += 1
-                else:
-                    self._answers[question] = (answer, by)
+                if self._new(f"answer {question}", (answer, by), "answers given again"):
                     yield moment("answer", f"{by} answered {question}: {answer}", True)
             case ev.Noted(text=text, by=by):
                 yield moment("note", f"{by}: {text}", True)
@@ -185,7 +181,8 @@ class _Teller:
                 yield moment("exercise", f"{what.replace('_', ' ')}: {text}" if text else what.replace("_", " "), True)
             case ev.ForecastMade(forecast=forecast):
                 s = forecast.summary
-                yield moment("forecast", f"{s.danger} danger, {s.warning} warning, {s.notice} notice")
+                if self._new("forecast", s, "forecasts that said the same"):
+                    yield moment("forecast", f"{s.danger} danger, {s.warning} warning, {s.notice} notice")
             case ev.SessionClosed(reason=reason):
                 yield moment("closed", f"session closed ({reason})", True)
             case ev.ScreenVisited():
@@ -194,6 +191,14 @@ class _Teller:
                 self.left_out["beginnings and ends of a look at the servers"] += 1
             case other:
                 yield moment(_words(type(other).__name__), _generic(other))
+
+    def _new(self, what: str, value: object, otherwise: str) -> bool:
+        """Whether ``value`` is another than it was; if not, it is counted as ``otherwise``."""
+        if self._known.get(what) == value:
+            self.left_out[otherwise] += 1
+            return False
+        self._known[what] = value
+        return True
 
     def _side(self, seen: ev.SideSeen, moment: _Make) -> Iterator[Moment]:
         now = (seen.reachable, seen.reason, seen.server_version, seen.database, seen.role, seen.is_standby)
@@ -230,10 +235,8 @@ class _Teller:
     def _diagnosed(self, found: ev.Diagnosed, moment: _Make) -> Iterator[Moment]:
         first = found.causes[0] if found.causes else None
         belief = (found.conclusion, first and first.id, first and first.verdict)
-        if belief == self._belief:
-            self.left_out["diagnoses that said the same"] += 1
+        if not self._new("belief", belief, "diagnoses that said the same"):
             return
-        self._belief = belief
         because = f" ({first.supporting[0].because})" if first is not None and first.supporting else ""
         yield moment("diagnosis", found.summary.rstrip(".") + because, True)
 

@@ -37,7 +37,7 @@ ERROR = ev.ErrorRead(
     sqlstate="23502",
     detail="Failing row contains (…)",
     statement="ALTER TABLE orders ALTER note SET NOT NULL",
-    raw="2026-11-21 02:59:58.120 UTC [77] ERROR:  column \"note\" contains null values\nSTATEMENT:  ALTER TABLE orders",
+    raw='2026-11-21 02:59:58.120 UTC [77] ERROR:  column "note" contains null values\nSTATEMENT:  ALTER TABLE orders',
 )
 
 
@@ -51,7 +51,9 @@ def payloads() -> list[ev.Payload]:
         ev.Noted("called the owner of the report", "eva"),
         ev.CheckRun("production", "SELECT 1", "ok", ("one",), (("1",), (None,))),
         ev.CheckRun("production", "SELECT 2", "denied", reason="permission denied"),
-        ev.Acted("cancel", "production", "deploy", "SELECT pg_cancel_backend(5120)", "done", "t", "confirmed", ("it ended",)),
+        ev.Acted(
+            "cancel", "production", "deploy", "SELECT pg_cancel_backend(5120)", "done", "t", "confirmed", ("it ended",)
+        ),
         ev.Trained("hint", "look at who waits"),
         ev.SessionClosed("quit"),
     ]

@@ -63,7 +63,9 @@ PIECES = [
     " ",
 ]
 HOSTILE = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), min_size=1, max_size=5).map("".join)
-LOUD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+LOUD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -156,7 +158,9 @@ def test_an_address_in_a_text_is_no_link_on_github_and_reads_the_same() -> None:
     assert MarkdownIt("commonmark").renderInline(escape(text)) == text
 
 
-@pytest.mark.parametrize("text", ["1. first", "12) second", "- item", "+ item", "---", "===", "# head", "> said", "* star"])
+@pytest.mark.parametrize(
+    "text", ["1. first", "12) second", "- item", "+ item", "---", "===", "# head", "> said", "* star"]
+)
 def test_a_text_at_the_start_of_a_line_starts_no_block_and_reads_the_same(text: str) -> None:
     rendered = MarkdownIt("commonmark").render("before\n" + escape(text))
     assert rendered == f"<p>before\n{text.replace('>', '&gt;')}</p>\n"
