@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runbook.triage import (
+    databases,
     dependants,
     event_triggers,
     partitioned,
@@ -18,5 +19,14 @@ from runbook.triage.failing import statement_at_fault
 def state(facts: Facts, case: Case) -> None:
     """State every ``dependency.*`` fact."""
     fault = statement_at_fault(case)
-    for part in (dependants, replaced, references, types_of_columns, partitioned, volatile_functions, event_triggers):
+    for part in (
+        dependants,
+        replaced,
+        references,
+        types_of_columns,
+        partitioned,
+        volatile_functions,
+        event_triggers,
+        databases,
+    ):
         part.state(facts, case, fault)

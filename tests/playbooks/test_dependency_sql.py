@@ -12,7 +12,7 @@ from runbook.diagnosis.facts import FactBook
 from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
-from tests.support import BARE, Database, create_database, drop_database, majors
+from tests.support import BARE, Database, create_database, drop_database, eventually, majors
 
 CAUSES = (
     "dependent-policy-or-trigger",
@@ -23,6 +23,7 @@ CAUSES = (
     "table-is-partitioned-on-production",
     "not-immutable-expression",
     "ddl-blocked-by-event-trigger",
+    "database-in-use",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -40,7 +41,7 @@ def test_all_checks_run_on_the_oldest_and_the_newest_major_and_change_nothing(it
     with items.connect() as connection:
         connection.execute("SET default_transaction_read_only = on")
         for cause in CAUSES:
-            book = facts(items, dependency=a_foreign_key("no unique key", referenced=["id"]))
+            book = facts(items, dependency=a_foreign_key("no unique key", referenced=["id"]) | {"database": "x"})
             checks = [b for b in blocks(cause, book, changes=False) if b.runnable]
             assert checks, f"{cause} has no check that runs as it stands"
             for statement in (s for b in checks for s in split(b.sql)[0]):
@@ -442,3 +443,36 @@ def test_an_event_trigger_is_suspended_for_one_transaction_and_is_back_after_it(
     assert run(items, verify.sql) == before
     with pytest.raises(psycopg.errors.RaiseException):
         items.execute(f"ALTER TABLE {Q_TABLE} DROP COLUMN extra")
+
+
+# -- databases -----------------------------------------------------------------------------------------------------------
+
+
+@EXTREMES
+def test_a_database_is_freed_of_its_sessions_and_can_then_be_dropped(items: Database) -> None:
+    other = 'It\'s "the" other ' + items.name
+    quoted = '"' + other.replace('"', '""') + '"'
+    items.execute(f"CREATE DATABASE {quoted} TEMPLATE template0")
+    dependency = {"database": other, "database_sessions": []}
+    statement = {"kind": "DROP DATABASE", "sql": f"DROP DATABASE {quoted}"}
+    book = facts(items, error={"sqlstate": "55006"}, dependency=dependency, statement=statement)
+    look, keep_out, end = blocks("database-in-use", book, "fix")
+    holder = psycopg.connect(items.dsn(), dbname=other, autocommit=True)
+    try:
+        assert [r[0] for r in run(items, look.sql)] == ["session"]
+        with pytest.raises(psycopg.errors.ObjectInUse):
+            items.execute(f"DROP DATABASE {quoted}")
+        run(items, keep_out.sql)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(items.dsn(BARE), dbname=other)
+        run(items, end.sql)
+        eventually(lambda: not run(items, look.sql), what="the session has gone")
+        [verify] = blocks("database-in-use", book, "verify")
+        assert (other, False, False) in run(items, verify.sql)
+        [back] = blocks("database-in-use", book, "roll_back")
+        run(items, back.sql)
+        psycopg.connect(items.dsn(BARE), dbname=other).close()
+    finally:
+        holder.close()
+        eventually(lambda: not run(items, look.sql), what="nobody is in it")
+        items.execute(f"DROP DATABASE {quoted}")

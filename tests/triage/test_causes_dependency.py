@@ -641,3 +641,47 @@ async def test_what_became_immutable_in_a_newer_major_is_told_from_a_function_th
     finally:
         drop_database(local)
         drop_database(production)
+
+
+@pytest.mark.parametrize(
+    ("major", "migration"),
+    [
+        (12, "ALTER DATABASE {other} RENAME TO {other}_old;"),
+        (16, "DROP DATABASE {other};"),
+        (18, "CREATE DATABASE {other}_copy TEMPLATE {other};"),
+    ],
+)
+async def test_a_database_that_is_in_use_is_told_with_who_is_in_it(major: int, migration: str, tmp_path: Path) -> None:
+    nearest = min(majors(), key=lambda here: (abs(here - major), -here))
+    local, production = create_database(18), create_database(nearest)
+    other = create_database(nearest)
+    try:
+        path = write(tmp_path, migration.format(other=other.name) + "\n")
+        with other.connect() as holder:
+            holder.execute("SET application_name = 'dashboard'")
+            error = psql(production, path)
+            assert "ERROR" in error, error
+            state = await triage(local, production, migration=path, error=error)
+            assert likely(state) == ["database-in-use"], error + explain(state)
+            assert [s["application_name"] for s in fact(state, "dependency.database_sessions")] == ["dashboard"]
+            run_the_checks("database-in-use", state, production)
+            alone = await triage(None, None, error=error)
+            assert likely(alone) == ["database-in-use"], explain(alone)
+        state = await triage(local, production, migration=path, seen="planned")
+        assert "database-in-use" not in causes(state), explain(state)
+    finally:
+        for database in (other, local, production):
+            drop_database(database)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # dropdb() in src/backend/commands/dbcommands.c: neither slot nor subscription can be had on these servers
+        'database "shop" is used by an active logical replication slot',
+        'database "shop" is being used by logical replication subscription',
+    ],
+)
+async def test_slots_and_subscriptions_hold_a_database_as_well(message: str) -> None:
+    state = await triage(None, None, error=f"psql:1.sql:1: ERROR:  {message}\n")
+    assert likely(state) == ["database-in-use"], explain(state)

@@ -103,7 +103,8 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "event_triggers",
         "list",
         "event triggers of production: [{name, event, function, owner, extension, enabled, fires, in_context, on_local}]; "
-        "enabled: pg_event_trigger.evtenabled; fires: it is enabled and runs with the statement at fault; in_context: the error's CONTEXT names its function; "
+        "enabled: pg_event_trigger.evtenabled; fires: it is enabled and runs with the statement at fault; "
+        "in_context: the error's CONTEXT names its function; "
         "on_local: true, false or null (not known)",
         [
             {
@@ -116,6 +117,30 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
                 "fires": True,
                 "in_context": True,
                 "on_local": False,
+            }
+        ],
+    ),
+    (
+        "dependency",
+        "database",
+        "str",
+        "the database that CREATE (as template), DROP or ALTER DATABASE needs for itself, or empty",
+        "template1",
+    ),
+    (
+        "dependency",
+        "database_sessions",
+        "list",
+        "sessions in that database now: [{pid, role, application_name, client, state, age_s, query}]",
+        [
+            {
+                "pid": 4711,
+                "role": "app",
+                "application_name": "web",
+                "client": "10.0.0.7",
+                "state": "idle",
+                "age_s": 620.0,
+                "query": "SELECT 1",
             }
         ],
     ),
