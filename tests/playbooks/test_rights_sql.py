@@ -15,7 +15,7 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_PARENT, Q_TABLE, SETUP, blocks, changes, facts, run
 from tests.support import Database, create_database, drop_database, majors
 
-CAUSES = ("needs-superuser", "cannot-set-role", "role-missing", "missing-grant-on-new-object")
+CAUSES = ("needs-superuser", "cannot-set-role", "role-missing", "missing-grant-on-new-object", "no-references-privilege")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
@@ -235,3 +235,23 @@ def test_the_new_table_and_those_of_tomorrow_are_read_after_the_grants(items: Da
     run(items, back)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         items.execute(f"SELECT id FROM {Q_TABLE}", ROLE)
+
+
+@EXTREMES
+def test_a_foreign_key_is_made_after_either_grant(items: Database) -> None:
+    items.execute(f"ALTER TABLE {Q_TABLE} OWNER TO {Q_ROLE}; DELETE FROM {Q_TABLE} WHERE parent = 9")
+    statement = {"referenced_relation": Q_PARENT, "referenced_columns": ["id"]}
+    cause, book = "no-references-privilege", ours(items, error={"sqlstate": "42501"}, statement=statement)
+    key = f"ALTER TABLE {Q_TABLE} ADD CONSTRAINT k FOREIGN KEY (parent) REFERENCES {Q_PARENT}"
+    [check] = blocks(cause, book, "verify")
+    for grant in changes(cause, book):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            items.execute(key, ROLE)
+        run(items, grant)
+        assert run(items, check.sql)[0][4] == ["id"]
+        items.execute(key, ROLE)
+        [revoke] = changes(cause, book, "roll_back")
+        run(items, revoke)
+        items.execute(f"REVOKE REFERENCES (id) ON {Q_PARENT} FROM {Q_ROLE}")
+        items.execute(f"INSERT INTO {Q_TABLE} (id, parent) VALUES ({100 + len(grant)}, 1)", ROLE)
+        items.execute(f"ALTER TABLE {Q_TABLE} DROP CONSTRAINT k", ROLE)
