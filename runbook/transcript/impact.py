@@ -46,36 +46,44 @@ class Queue:
 def queue(state: State) -> Queue | None:
     """What the samples of locks come to; None where nobody was seen waiting."""
     samples = lock_samples(state.events)
-    if not any(tree.waiting for _, tree in samples):
+    if not any(s.tree.waiting for s in samples):
         return None
     most, most_at, longest, blocked, together = 0, "", 0.0, 0.0, 0.0
     waited: set[str] = set()
     migration_s: float | None = None
     migration = ""
-    for number, (event, tree) in enumerate(samples):
+    for number, sample in enumerate(samples):
+        tree, after = sample.tree, samples[number + 1] if number + 1 < len(samples) else None
         if tree.waiting > most:
-            most, most_at = tree.waiting, event.at
-        longest = max(longest, tree.longest_wait_s)
+            most, most_at = tree.waiting, sample.event.at
+        if tree.waiting:
+            longest = max(longest, tree.longest_wait_s + sample.older_s)
+        if after is not None and tree.waiting:
+            gap = after.event.offset_s - sample.event.offset_s
+            if 0 < gap <= LONGEST_GAP_S:
+                blocked += gap
+                together += gap * tree.waiting
+        if after is not None and after.tree is tree:
+            continue  # the same sessions, and older in the next sample
         for node in nodes(tree):
             if node.waits_for is None:
                 continue
             waited.add(node_key(node))
-            if node.session.is_migration and node.wait_s is not None and node.wait_s >= (migration_s or 0.0):
-                migration_s, migration = node.wait_s, named(node)
-        if number + 1 < len(samples) and tree.waiting:
-            gap = samples[number + 1][0].offset_s - event.offset_s
-            if 0 < gap <= LONGEST_GAP_S:
-                blocked += gap
-                together += gap * tree.waiting
+            if node.session.is_migration and node.wait_s is not None:
+                wait_s = node.wait_s + sample.older_s
+                if wait_s >= (migration_s or 0.0):
+                    migration_s, migration = wait_s, named(node)
     return Queue(
-        most, most_at, longest, blocked, together, len(waited), migration_s, migration, samples[0][1].side, len(samples)
+        most, most_at, longest, blocked, together, len(waited), migration_s, migration, samples[0].tree.side, len(samples)
     )
 
 
 def fullest(state: State) -> LockTree | None:
     """The sample in which most waited, the latest of equals; without any, the last tree there is."""
-    trees = [tree for _, tree in lock_samples(state.events)]
-    return max(enumerate(trees), key=lambda item: (item[1].waiting, item[0]))[1] if trees else state.locks
+    samples = lock_samples(state.events)
+    if not samples:
+        return state.locks
+    return max(enumerate(samples), key=lambda item: (item[1].tree.waiting, item[0]))[1].aged
 
 
 def figures(state: State) -> tuple[Figure, ...]:

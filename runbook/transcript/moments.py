@@ -14,6 +14,7 @@ from runbook.text import plural, shorten
 from runbook.transcript.times import instant, stamped_lines
 from runbook.triage.alike import node_key
 from runbook.triage.model import LockNode, LockTree
+from runbook.triage.tree_ages import aged
 from runbook.words import duration, lock_name
 
 MOST = 400
@@ -99,9 +100,33 @@ def timeline(events: Iterable[Event], most: int = MOST) -> Timeline:
     return Timeline(tuple(kept), len(events), left_out, len(ordered) - len(kept))
 
 
-def lock_samples(events: Iterable[Event]) -> list[tuple[Event, LockTree]]:
-    """Every sample of who waits for whom, in order."""
-    return [(e, e.payload.tree) for e in events if isinstance(e.payload, ev.LocksSampled)]
+@dataclass(frozen=True, slots=True)
+class LockSample:
+    """Who waited for whom when ``event`` was recorded: as in ``tree``, with every age ``older_s`` more."""
+
+    event: Event
+    tree: LockTree
+    older_s: float = 0.0
+
+    @property
+    def aged(self) -> LockTree:
+        """The tree as it was at that moment."""
+        payload = self.event.payload
+        if isinstance(payload, ev.LocksUnchanged):
+            return aged(self.tree, self.older_s, payload.sampled_at)
+        return self.tree
+
+
+def lock_samples(events: Iterable[Event]) -> list[LockSample]:
+    """Every sample of who waits for whom, in order; those that showed nothing new share the tree they repeat."""
+    found: list[LockSample] = []
+    for event in events:
+        match event.payload:
+            case ev.LocksSampled(tree=tree):
+                found.append(LockSample(event, tree))
+            case ev.LocksUnchanged(elapsed_s=elapsed_s) if found:
+                found.append(LockSample(event, found[-1].tree, found[-1].older_s + elapsed_s))
+    return found
 
 
 def nodes(tree: LockTree) -> Iterator[LockNode]:
@@ -185,6 +210,8 @@ class _Teller:
                     yield moment("forecast", f"{s.danger} danger, {s.warning} warning, {s.notice} notice")
             case ev.SessionClosed(reason=reason):
                 yield moment("closed", f"session closed ({reason})", True)
+            case ev.LocksUnchanged():
+                self.left_out["samples of locks that showed no more"] += 1
             case ev.ScreenVisited():
                 self.left_out["visits of screens"] += 1
             case ev.RoundStarted() | ev.RoundFinished():

@@ -170,7 +170,7 @@ def _box(row: Row, x: int, y: int) -> Markup:
 
 def blocked(state: State) -> Picture | None:
     """How many sessions waited, over the session; None with fewer than two samples, or where nobody ever waited."""
-    samples = [(event.offset_s, tree.waiting) for event, tree in lock_samples(state.events)]
+    samples = [(s.event.offset_s, s.tree.waiting) for s in lock_samples(state.events)]
     if len(samples) < 2 or not any(n for _, n in samples) or samples[-1][0] <= samples[0][0]:
         return None
     shown = _peaks(samples, MOST_POINTS)

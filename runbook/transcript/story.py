@@ -205,6 +205,9 @@ def _unseen(state: State) -> tuple[Unseen, ...]:
         for s in (state.forecast.statements if state.forecast else ())
         if s.confidence == "opaque"
     ]
+    if state.removed:
+        kinds = ", ".join(f"{kind} ({n:,})" for kind, n in sorted(state.removed.items()))
+        found.append(Unseen("what was taken out before it was written", kinds, sum(state.removed.values())))
     return tuple(dict.fromkeys(found))
 
 
@@ -217,12 +220,12 @@ def _ended(state: State) -> Ended:
         told.append(f"{action.what} on {action.side} as {action.role}, {action.status}{answer}")
         told += action.effect
     samples = lock_samples(state.events)
-    waited = [tree.waiting for _, tree in samples if tree.waiting]
-    if waited and samples[-1][1].waiting == 0:
+    waited = [s.tree.waiting for s in samples if s.tree.waiting]
+    if waited and samples[-1].tree.waiting == 0:
         known = True
         told.append(f"Nobody waited for a lock any more when locks were last sampled, after up to {max(waited):,} had.")
     elif waited:
-        told.append(f"{plural(samples[-1][1].waiting, 'session')} still waited when locks were last sampled.")
+        told.append(f"{plural(samples[-1].tree.waiting, 'session')} still waited when locks were last sampled.")
     if state.diagnosis is not None and state.diagnosis.conclusion == "nothing_wrong" and len(_beliefs(state)) > 1:
         known = True
         told.append(f"The last look at the servers says: {state.diagnosis.summary}")

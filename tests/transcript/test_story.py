@@ -93,6 +93,22 @@ def test_a_queue_that_went_away_is_a_resolution_and_its_fullest_moment_is_the_on
     assert "4182 (app (nightly report))" in html
 
 
+def test_samples_that_only_say_that_time_has_passed_count_and_the_waits_grow_with_them() -> None:
+    passed = ev.LocksUnchanged("2026-11-21T03:01:00.000+00:00", 30.0)
+    found = fold_all(incident.events([*incident.payloads(), passed, passed], step_s=1.0))
+    waits = queue(found)
+    assert waits is not None
+    assert (waits.samples, waits.migration_s, waits.longest_s) == (3, 331.0, 331.0)
+    assert waits.blocked_s == 4.0  # three events from the sample to the next, and one more
+    assert "waits for 5 min 31 s" in render(found, PLAYBOOKS, "markdown")
+
+
+def test_how_much_was_taken_out_before_it_was_written_is_told() -> None:
+    events = incident.events(payloads())
+    events[-1] = replace(events[-1], removed={"row value": 2, "password": 1})
+    assert "password (1), row value (2)" in [u.why for u in story(fold_all(events)).unseen]
+
+
 def test_a_session_that_still_waits_is_no_resolution() -> None:
     ended = story(of()).ended
     assert not ended.known
