@@ -97,6 +97,22 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "tables with more dead rows than autovacuum lets be: [{relation, dead, live}], most first",
         [{"relation": "public.sessions", "dead": 4_200_000, "live": 180_000}],
     ),
+    (
+        "waits",
+        "parents",
+        "list",
+        "tables that the statement at hand (or any that is yet to run) locks only because of a foreign key: "
+        "[{relation, mode, sql, action: made or dropped}]",
+        [
+            {
+                "relation": "public.customers",
+                "mode": "ShareRowExclusiveLock",
+                "sql": "ALTER TABLE invoices ADD FOREIGN KEY (customer_id) REFERENCES customers",
+                "action": "made",
+            }
+        ],
+    ),
+    ("waits", "for_parent", "bool", "what the migration waits for, or would, is one of these tables", True),
     ("waits", "frozen_age", "int", "age(relfrozenxid) of the table that is in the way, transactions", 213_000_000),
     ("waits", "freeze_limit", "int", "autovacuum_freeze_max_age that holds for that table, transactions", 200_000_000),
 )

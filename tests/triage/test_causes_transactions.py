@@ -1,0 +1,94 @@
+"""What a migration's own transaction does: the other table of a foreign key, locks that pile up, pending events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support import holding_lock, waiting_for_lock
+from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
+from tests.triage.waiting import TABLE_SQL, blocks, likely, older_than, run, run_the_checks, shop, working
+
+PARENT = "foreign-key-locks-parent"
+# An equality that takes its time makes one check of a foreign key as slow as a large table does.
+FAMILY = f"""
+CREATE SCHEMA "My Schema";
+CREATE FUNCTION slow_equal(int, int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS
+    'BEGIN PERFORM pg_sleep(0.1); RETURN $1 = $2; END';
+CREATE OPERATOR =# (LEFTARG = int, RIGHTARG = int, PROCEDURE = slow_equal);
+CREATE OPERATOR CLASS slow_ops FOR TYPE int USING btree AS OPERATOR 3 =#, FUNCTION 1 btint4cmp(int, int);
+CREATE TABLE {TABLE_SQL} (id int NOT NULL, note text);
+CREATE UNIQUE INDEX slow_key ON {TABLE_SQL} (id slow_ops);
+INSERT INTO {TABLE_SQL} VALUES (1);
+CREATE TABLE child (parent int);
+CREATE TABLE old_child (parent int REFERENCES {TABLE_SQL} (id));
+INSERT INTO child SELECT 1 FROM generate_series(1, 300);
+"""
+ADD = f"ALTER TABLE child ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES {TABLE_SQL} (id)"
+WRITE = f"UPDATE {TABLE_SQL} SET note = 'w'"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A statement that locks the parent, and what somebody else has just done with the parent."""
+
+    sql: str
+    holder: str
+    major: int
+    planned: bool = False
+
+
+KEYS = [
+    Key(ADD, WRITE, 12, planned=True),
+    Key(f"CREATE TABLE new_child (parent int REFERENCES {TABLE_SQL} (id))", WRITE, 15),
+    Key("DROP TABLE old_child", f"SELECT * FROM {TABLE_SQL}", 17),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=["add", "create", "drop"])
+async def test_the_parent_is_named_as_what_is_waited_for_and_its_holder_beside_it(key: Key, tmp_path: Path) -> None:
+    with shop(key.major, FAMILY) as (local, production):
+        path = write(tmp_path, key.sql + ";\n")
+        async with holding_lock(production.dsn(), key.holder, application_name="web") as web:
+            async with waiting_for_lock(production.dsn(), key.sql, application_name="deploy"):
+                state = await triage(local, production, migration=path, seen="hanging")
+                assert likely(state) == [PARENT, "lock-wait-idle-in-transaction"], explain(state)
+                assert [p["relation"] for p in fact(state, "waits.parents")] == [TABLE_SQL]
+                run_the_checks(PARENT, state, production)
+                assert run(production, blocks(PARENT, state, "stop", changes=True)[0]) == [(True,)]
+            if key.planned:
+                await in_thread(older_than, production, web.info.backend_pid, 5.2)
+                state = await triage(local, production, migration=path, seen="planned")
+                assert PARENT in likely(state), explain(state)
+                impatient = write(tmp_path, f"SET lock_timeout = '100ms';\n{key.sql};\n", "0008_impatient.sql")
+                error = await in_thread(psql, production, impatient)
+                state = await triage(local, production, migration=impatient, error=error)
+                assert {"lock-timeout", PARENT} <= set(likely(state)), error + explain(state)
+        state = await triage(local, production, migration=path, seen="planned")
+        assert PARENT not in causes(state), explain(state)
+
+
+async def test_writers_of_the_parent_that_wait_while_rows_are_checked_are_this_cause(tmp_path: Path) -> None:
+    with shop(14, FAMILY) as (local, production):
+        path = write(tmp_path, ADD + ";\n")
+        async with (
+            working(production, ADD),
+            waiting_for_lock(production.dsn(), WRITE, application_name="web"),
+        ):
+            state = await triage(local, production, migration=path, seen="running")
+            assert likely(state) == [PARENT], explain(state)
+            run_the_checks(PARENT, state, production)
+            assert run(production, blocks(PARENT, state, "stop", changes=True)[0]) == [(True,)]
+
+
+async def test_a_wait_for_the_child_is_not_a_wait_for_the_parent(tmp_path: Path) -> None:
+    with shop(18, FAMILY) as (local, production):
+        path = write(tmp_path, ADD + ";\n")
+        async with (
+            holding_lock(production.dsn(), "UPDATE child SET parent = 1", application_name="web"),
+            waiting_for_lock(production.dsn(), ADD, application_name="deploy"),
+        ):
+            state = await triage(local, production, migration=path, seen="hanging")
+        assert likely(state) == ["lock-wait-idle-in-transaction"], explain(state)
