@@ -1,0 +1,12 @@
+"""What rows, and the values made for them, have to do with the failure: every fact of the group data."""
+
+from __future__ import annotations
+
+from runbook.triage import fired_triggers, made_values, spent_sequences
+from runbook.triage.case import Case, Facts
+
+
+def state(facts: Facts, case: Case) -> None:
+    """State every ``data.*`` fact."""
+    for part in (made_values, spent_sequences, fired_triggers):
+        part.state(facts, case)
