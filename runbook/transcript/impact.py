@@ -74,7 +74,16 @@ def queue(state: State) -> Queue | None:
                 if wait_s >= (migration_s or 0.0):
                     migration_s, migration = wait_s, named(node)
     return Queue(
-        most, most_at, longest, blocked, together, len(waited), migration_s, migration, samples[0].tree.side, len(samples)
+        most,
+        most_at,
+        longest,
+        blocked,
+        together,
+        len(waited),
+        migration_s,
+        migration,
+        samples[0].tree.side,
+        len(samples),
     )
 
 
