@@ -377,6 +377,8 @@ class PolicyRow:
     permissive: bool
     command: str  # r a w d *
     roles: tuple[str, ...]  # 'public' for PUBLIC
+    shows_all: bool  # USING (true)
+    takes_all: bool  # WITH CHECK (true), or USING (true) in its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -800,6 +802,21 @@ class EncodingRow:
     @property
     def version_differs(self) -> bool:
         return bool(self.recorded_version and self.actual_version and self.recorded_version != self.actual_version)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObjectRow:
+    """Probe ``named_objects``: what DDL names and no other probe lists.
+
+    ``kind``: tablespace, collation, server, foreign-data wrapper, user mapping. ``schema``: of a collation.
+    ``detail``: a collation's provider, a server's wrapper, the role of a user mapping ('public' for all); ICU's own
+    collations are left out but for the first.
+    """
+
+    kind: str
+    schema: str | None
+    name: str  # of a user mapping: its server
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)

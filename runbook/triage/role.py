@@ -10,7 +10,7 @@ from runbook.migration.model import Statement
 from runbook.migration.needs import needs
 from runbook.migration.rights import Missing, missing
 from runbook.postgres.rows import RoleRow
-from runbook.triage import new_objects, reserved, roles_named
+from runbook.triage import new_objects, reserved, roles_named, row_security
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.migrator import find_migrators
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
@@ -34,6 +34,7 @@ def examine(case: Case) -> Step:
     reserved.state(facts, case, lacking if checked else None)
     roles_named.state(facts, case)
     new_objects.state(facts, case)
+    row_security.state(facts, case)
     rows = tuple(_rows(case, lacking, unknown))
     if production is None:
         side = case.production

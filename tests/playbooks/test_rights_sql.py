@@ -15,7 +15,13 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_PARENT, Q_TABLE, SETUP, blocks, changes, facts, run
 from tests.support import Database, create_database, drop_database, majors
 
-CAUSES = ("needs-superuser", "cannot-set-role", "role-missing", "missing-grant-on-new-object", "no-references-privilege")
+CAUSES = (
+    "needs-superuser",
+    "cannot-set-role",
+    "role-missing",
+    "missing-grant-on-new-object",
+    "no-references-privilege",
+)
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
@@ -255,3 +261,60 @@ def test_a_foreign_key_is_made_after_either_grant(items: Database) -> None:
         items.execute(f"REVOKE REFERENCES (id) ON {Q_PARENT} FROM {Q_ROLE}")
         items.execute(f"INSERT INTO {Q_TABLE} (id, parent) VALUES ({100 + len(grant)}, 1)", ROLE)
         items.execute(f"ALTER TABLE {Q_TABLE} DROP CONSTRAINT k", ROLE)
+
+
+# -- row-level security --------------------------------------------------------------------------------------------------
+
+
+def secured(items: Database, *, owner: str) -> dict[str, Any]:
+    items.execute(f"ALTER TABLE {Q_TABLE} OWNER TO {owner}; GRANT ALL ON {Q_TABLE} TO {Q_ROLE}")
+    items.execute(f"ALTER TABLE {Q_TABLE} ENABLE ROW LEVEL SECURITY; ALTER TABLE {Q_TABLE} FORCE ROW LEVEL SECURITY")
+    row = {
+        "object": Q_TABLE,
+        "name": "x",
+        "command": "update",
+        "hides": True,
+        "nothing": True,
+        "forced": True,
+        "owner": OTHER,
+        "owns": owner == Q_ROLE,
+        "policies": [],
+        "on_local": False,
+        "sql": f"UPDATE {Q_TABLE} SET total = 1",
+        "file": "1.sql",
+        "line": 1,
+        "index": 1,
+    }
+    return {"row_security": [row, row | {"hides": False, "command": "insert"}], "rls_setting_given": False}
+
+
+@EXTREMES
+@pytest.mark.parametrize("cause", ["rls-blocks-write", "rls-hides-rows"])
+@pytest.mark.parametrize("way", ["attribute", "policy"])
+def test_the_role_reaches_all_rows_each_way_and_none_before(items: Database, cause: str, way: str) -> None:
+    book = ours(items, rights=secured(items, owner=Q_OTHER), error={"sqlstate": "42501"})
+    check_all(items, cause, book)
+    write = f"INSERT INTO {Q_TABLE} (id) VALUES (77)"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        items.execute(write, ROLE)
+    assert items.execute(f"SELECT count(*) FROM {Q_TABLE}", ROLE) == [(0,)]
+    _, bypass, policy = changes(cause, book)
+    run(items, bypass if way == "attribute" else policy)
+    items.execute(write, ROLE)
+    assert items.execute(f"SELECT count(*) FROM {Q_TABLE}", ROLE) == [(6,)]
+    [back] = changes(cause, book, "roll_back")
+    run(items, back)
+    assert items.execute(f"SELECT count(*) FROM {Q_TABLE}", ROLE) == [(0 if way == "attribute" else 6,)]
+
+
+@EXTREMES
+def test_force_is_lifted_and_put_back_around_the_statement(items: Database) -> None:
+    book = ours(items, rights=secured(items, owner=Q_ROLE))
+    lift = changes("rls-hides-rows", book)[0]
+    statement = f"UPDATE {Q_TABLE} SET total = 1;"
+    placed = lift.replace("-- here the migration's statement", statement)
+    assert placed != lift
+    with items.connect(ROLE) as connection:
+        connection.execute(f"BEGIN; {placed} COMMIT".encode())
+    assert items.execute(f"SELECT count(*) FROM {Q_TABLE} WHERE total = 1") == [(5,)]
+    assert items.execute("SELECT count(*) FROM pg_class WHERE relforcerowsecurity") == [(1,)]

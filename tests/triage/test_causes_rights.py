@@ -114,8 +114,24 @@ REFERENCES = [
     Fault("no-references-privilege", "ALTER TABLE shelf ADD COLUMN second int REFERENCES depot;", REFERENCE,
           fault=PARENT, major=16, name="column", alone="missing-table-privilege"),
 ]  # fmt: skip
+SECURED = f"""
+ALTER TABLE depot OWNER TO {OWNER}; GRANT ALL ON depot TO {DEPLOY}; ALTER TABLE depot ENABLE ROW LEVEL SECURITY;
+"""
+BY_TENANT = SECURED + "CREATE POLICY by_code ON depot USING (code = current_setting('app.code', true));"
+ADD = "INSERT INTO depot VALUES (1000, 'new');"
+OPEN = f"CREATE POLICY deploys ON depot TO {DEPLOY} USING (true)"
+ROWS = [
+    Fault("rls-blocks-write", ADD, f"ALTER ROLE {DEPLOY} BYPASSRLS", fault=BY_TENANT, major=12, planned=False,
+          name="policy"),
+    Fault("rls-blocks-write", ADD, OPEN, fault=SECURED, major=16, name="no-policy"),
+    Fault("rls-blocks-write", ADD, "ALTER TABLE depot NO FORCE ROW LEVEL SECURITY",
+          fault="ALTER TABLE depot ENABLE ROW LEVEL SECURITY; ALTER TABLE depot FORCE ROW LEVEL SECURITY", major=18,
+          name="forced"),
+    Fault("rls-blocks-write", "SET row_security = off; UPDATE depot SET code = 'x' WHERE id = 1;", OPEN,
+          fault=BY_TENANT, major=17, planned=False, name="row-security-off", passes=False),
+]  # fmt: skip
 
-FAULTS = [*SUPERUSER, *BECOME, *ABSENT, *REFERENCES]
+FAULTS = [*SUPERUSER, *BECOME, *ABSENT, *REFERENCES, *ROWS]
 IDS = [f"{f.cause}-{f.name}" if f.name else f.cause for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -269,3 +285,70 @@ async def test_an_old_table_without_its_grant_is_no_new_object(
     error = psql(production, query, role=APP)
     state = await triage(local, production, migration=path, error=error, role=DEPLOY)
     assert "missing-grant-on-new-object" not in causes(state), explain(state)
+
+
+# -- rows that are passed over in silence: no error, or one of a constraint that meets them ------------------------------
+
+BACKFILL = "UPDATE depot SET code = code || '!';"
+HIDDEN = [
+    (BACKFILL, BY_TENANT, OPEN, 12),
+    (BACKFILL, SECURED, f"ALTER ROLE {DEPLOY} BYPASSRLS", 18),
+    ("DELETE FROM depot WHERE id > 90;", BY_TENANT, f"ALTER TABLE depot OWNER TO {DEPLOY}", 15),
+    ("CREATE TABLE copied AS SELECT * FROM depot;", BY_TENANT, OPEN, 14),
+]
+
+
+@pytest.fixture
+def secured(request: pytest.FixtureRequest) -> Iterator[tuple[Database, Database]]:
+    major = min(majors(), key=lambda here: abs(here - request.param))
+    local, production = create_database(18), create_database(major)
+    for database in (local, production):
+        database.execute(SHOP)
+    production.execute(ROLES)
+    yield local, production
+    _drop_roles(production, DEPLOY, OWNER, APP)
+    drop_database(production)
+    drop_database(local)
+
+
+@pytest.mark.parametrize(
+    ("migration", "fault", "cure", "secured"), HIDDEN, indirect=["secured"], ids=["some", "none", "delete", "read"]
+)
+async def test_rows_that_the_migration_will_pass_over_are_foretold_and_still_known_when_the_service_suffers(
+    secured: tuple[Database, Database], tmp_path: Path, migration: str, fault: str, cure: str
+) -> None:
+    local, production = secured
+    path = write(tmp_path, migration)
+    state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+    assert causes(state) == [], explain(state)
+    production.execute(fault)
+    state = await triage(local, production, migration=path, seen="planned", role=DEPLOY)
+    assert likely(state) == ["rls-hides-rows"], explain(state)
+    run_the_checks("rls-hides-rows", state, production)
+    assert psql(production, path, role=DEPLOY) == "", "it must pass in silence"
+    assert production.execute("SELECT count(*) FROM depot WHERE code LIKE '%!'") == [(0,)]
+    state = await triage(local, production, migration=path, seen="broken", role=DEPLOY)
+    assert likely(state)[:1] == ["rls-hides-rows"], explain(state)
+    production.execute(cure)
+    state = await triage(local, production, migration=path, seen="broken", role=DEPLOY)
+    assert "rls-hides-rows" not in causes(state), explain(state)
+
+
+@pytest.mark.parametrize("secured", [13, 17], indirect=True)
+async def test_a_constraint_that_meets_rows_the_backfill_did_not_see_is_told_as_hidden_rows(
+    secured: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = secured
+    production.execute(
+        "UPDATE depot SET code = NULL; ALTER TABLE depot ENABLE ROW LEVEL SECURITY;"
+        " ALTER TABLE depot FORCE ROW LEVEL SECURITY; CREATE POLICY p ON depot USING (id = 7)"
+    )
+    path = write(
+        tmp_path, "UPDATE depot SET code = 'x' WHERE code IS NULL;\nALTER TABLE depot ALTER COLUMN code SET NOT NULL;"
+    )
+    error = psql(production, path, role=DEPLOY)
+    assert "contains null values" in error
+    state = await triage(local, production, migration=path, error=error, role=DEPLOY)
+    assert causes(state)[0] == "rls-hides-rows", explain(state)
+    production.execute("ALTER TABLE depot NO FORCE ROW LEVEL SECURITY")
+    assert psql(production, path, role=DEPLOY) == ""

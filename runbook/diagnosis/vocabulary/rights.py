@@ -106,5 +106,39 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         ],
     ),
     ("rights", "error_object_is_new", "bool", "the relation that a 42501 names is one of these, and exists", True),
+    (
+        "rights",
+        "row_security",
+        "list",
+        "tables whose rows the migration reads, changes or adds while row-level security applies to its role there: [{object, "
+        "name, command, nothing, forced, owner, owns, policies, hides, sql, file, line, index, on_local}]; command: "
+        "select, insert, update, delete; hides: it may pass over rows (else it may refuse them); nothing: no policy lets the "
+        "role do it at all; owns: its role owns the table, which is under FORCE; on_local: it applies there too",
+        [
+            {
+                "object": "public.orders",
+                "name": "orders",
+                "command": "update",
+                "hides": True,
+                "nothing": False,
+                "forced": False,
+                "owner": "app_owner",
+                "owns": False,
+                "policies": ["by_tenant"],
+                "on_local": False,
+                "sql": "UPDATE orders SET note = ''",
+                "file": "0007.sql",
+                "line": 3,
+                "index": 1,
+            }
+        ],
+    ),
+    (
+        "rights",
+        "rls_setting_given",
+        "bool",
+        "the migration sets a parameter with a dot in its name, as policies read",
+        False,
+    ),
 )
 """Group, name, type, meaning, sample."""
