@@ -102,6 +102,7 @@ PROBES: Mapping[str, Probe] = {
               hides=lambda found: any(r.receiver_status is None for r in found)),
         Probe("encoding", rows.EncodingRow, limit=500),
         Probe("event_triggers", rows.EventTriggerRow),
+        Probe("named_objects", rows.NamedObjectRow, limit=2000),
         Probe("provider", rows.HintRow, limit=100),
         Probe("available_extensions", rows.AvailableExtensionRow),
         Probe("wal", rows.WalRow, wants="pg_monitor"),

@@ -6,6 +6,7 @@ from runbook.triage import (
     databases,
     dependants,
     event_triggers,
+    named_objects,
     partitioned,
     references,
     replaced,
@@ -28,5 +29,6 @@ def state(facts: Facts, case: Case) -> None:
         volatile_functions,
         event_triggers,
         databases,
+        named_objects,
     ):
         part.state(facts, case, fault)

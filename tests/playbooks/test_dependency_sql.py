@@ -24,6 +24,9 @@ CAUSES = (
     "not-immutable-expression",
     "ddl-blocked-by-event-trigger",
     "database-in-use",
+    "tablespace-missing",
+    "collation-missing",
+    "foreign-server-missing",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -41,7 +44,10 @@ def test_all_checks_run_on_the_oldest_and_the_newest_major_and_change_nothing(it
     with items.connect() as connection:
         connection.execute("SET default_transaction_read_only = on")
         for cause in CAUSES:
-            book = facts(items, dependency=a_foreign_key("no unique key", referenced=["id"]) | {"database": "x"})
+            book = facts(
+                items,
+                dependency=a_foreign_key("no unique key", referenced=["id"]) | {"database": "x"} | missing("collation"),
+            )
             checks = [b for b in blocks(cause, book, changes=False) if b.runnable]
             assert checks, f"{cause} has no check that runs as it stands"
             for statement in (s for b in checks for s in split(b.sql)[0]):
@@ -476,3 +482,44 @@ def test_a_database_is_freed_of_its_sessions_and_can_then_be_dropped(items: Data
         holder.close()
         eventually(lambda: not run(items, look.sql), what="nobody is in it")
         items.execute(f"DROP DATABASE {quoted}")
+
+
+# -- what surrounds the database -----------------------------------------------------------------------------------------
+
+
+def missing(kind: str, name: str = "It's", *similar: str) -> dict[str, Any]:
+    row = {"kind": kind, "name": name, "in_error": True, "on_production": False, "on_local": True}
+    return {"named": [row | {"similar": list(similar)}]}
+
+
+@EXTREMES
+def test_a_collation_is_made_under_the_name_that_the_migration_uses(items: Database) -> None:
+    items.execute('CREATE COLLATION "Fr It\'s" FROM "C"')
+    change = f'CREATE INDEX ON {Q_TABLE} ({Q_COLUMN} COLLATE "FR_it\'s")'
+    with pytest.raises(psycopg.errors.UndefinedObject):
+        items.execute(change)
+    book = facts(items, error={"sqlstate": "42704"}, dependency=missing("collation", "FR_it's", "Fr It's"))
+    look, create = blocks("collation-missing", book, "fix")
+    assert run(items, look.sql)[0][1] == "Fr It's"
+    [verify] = blocks("collation-missing", book, "verify")
+    assert run(items, verify.sql) == []
+    run(items, create.sql)
+    assert len(run(items, verify.sql)) == 1
+    items.execute(change)
+
+
+@pytest.mark.parametrize("kind", ["server", "user mapping", "foreign-data wrapper"])
+def test_the_way_to_a_foreign_server_is_shown_and_made(kind: str, database: Database) -> None:
+    database.execute(f"{SETUP}; CREATE EXTENSION postgres_fdw")
+    book = facts(database, error={"sqlstate": "42704"}, dependency=missing(kind, "It's far"))
+    look = blocks("foreign-server-missing", book, "fix")[0]
+    assert [r[0] for r in run(database, look.sql)] == ["postgres_fdw"]
+    made = blocks("foreign-server-missing", book, "fix", changes=True)
+    if kind == "server":
+        run(database, made[0].sql)
+        [verify] = blocks("foreign-server-missing", book, "verify")
+        assert [r[0] for r in run(database, verify.sql)] == ["It's far"]
+    elif kind == "user mapping":
+        database.execute("CREATE SERVER the_server FOREIGN DATA WRAPPER postgres_fdw")
+        run(database, made[0].sql)
+        assert run(database, look.sql)[0][3] == BARE

@@ -472,7 +472,46 @@ FROZEN = [
     )
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE, *FROZEN]
+CHEAP = "CREATE INDEX depot_sorted ON depot (code COLLATE german);"
+REMOTE = """
+    CREATE EXTENSION postgres_fdw;
+    CREATE SERVER warehouse FOREIGN DATA WRAPPER postgres_fdw;
+    CREATE USER MAPPING FOR PUBLIC SERVER warehouse;
+    CREATE FOREIGN TABLE far (id int) SERVER warehouse;
+"""
+NAMED = [
+    Fault(
+        "collation-missing",
+        "index",
+        CHEAP,
+        'DROP COLLATION german; CREATE COLLATION "GERMAN" FROM "C"',
+        setup='CREATE COLLATION german FROM "C";',
+        major=12,
+        planned=True,
+        alone=True,
+    ),
+    Fault(
+        "collation-missing",
+        "column",
+        "ALTER TABLE depot ADD COLUMN name text COLLATE german;",
+        "DROP COLLATION german",
+        setup='CREATE COLLATION german FROM "C";',
+        major=17,
+        planned=True,
+        alone=True,
+    ),
+    Fault(
+        "foreign-server-missing",
+        "server",
+        "CREATE FOREIGN TABLE copy (id int) SERVER warehouse;",
+        "DROP SERVER warehouse CASCADE",
+        setup=REMOTE,
+        planned=True,
+        alone=True,
+    ),
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE, *FROZEN, *NAMED]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -685,3 +724,54 @@ async def test_a_database_that_is_in_use_is_told_with_who_is_in_it(major: int, m
 async def test_slots_and_subscriptions_hold_a_database_as_well(message: str) -> None:
     state = await triage(None, None, error=f"psql:1.sql:1: ERROR:  {message}\n")
     assert likely(state) == ["database-in-use"], explain(state)
+
+
+@pytest.mark.parametrize(
+    ("major", "migration"),
+    [
+        (12, "CREATE INDEX ON depot (code) TABLESPACE {name};"),
+        (15, "ALTER TABLE depot SET TABLESPACE {name};"),
+        (18, "SET default_tablespace = '{name}';"),
+    ],
+)
+async def test_a_tablespace_that_only_local_has(major: int, migration: str, tmp_path: Path) -> None:
+    nearest = min((m for m in majors() if m != 17), key=lambda here: (abs(here - major), -here))
+    local, production = create_database(max(m for m in majors() if m != nearest)), create_database(nearest)
+    name = f"fast_{local.name}"
+    try:
+        for database in (local, production):
+            database.execute(SHOP)
+        with local.connect() as connection:
+            connection.execute("SET allow_in_place_tablespaces = on")
+            connection.execute(f"CREATE TABLESPACE {name} LOCATION ''".encode())
+        path = write(tmp_path, migration.format(name=name) + "\n")
+        state = await triage(local, production, migration=path, seen="planned")
+        assert causes(state)[:1] == ["tablespace-missing"], explain(state)
+        error = psql(production, path)
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == ["tablespace-missing"], error + explain(state)
+        run_the_checks("tablespace-missing", state, production)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == ["tablespace-missing"], explain(alone)
+        same = await triage(local, local, migration=path, seen="planned")
+        assert "tablespace-missing" not in causes(same), explain(same)
+    finally:
+        local.execute(f"DROP TABLESPACE IF EXISTS {name}")
+        drop_database(local)
+        drop_database(production)
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        # GetUserMapping() in src/backend/foreign/foreign.c, before and since 16; newlocale in pg_locale.c
+        ('user mapping not found for "app"', "foreign-server-missing"),
+        ('user mapping not found for user "app", server "warehouse"', "foreign-server-missing"),
+        ('foreign-data wrapper "mysql_fdw" does not exist', "foreign-server-missing"),
+        ('could not create locale "fr_FR.utf8": No such file or directory', "collation-missing"),
+        ('collation "de-x-icu" for encoding "UTF8" does not exist', "collation-missing"),
+    ],
+)
+async def test_what_surrounds_the_database_is_told_from_objects_of_the_migrations(message: str, cause: str) -> None:
+    state = await triage(None, None, error=f"psql:1.sql:1: ERROR:  {message}\n")
+    assert likely(state) == [cause], explain(state)

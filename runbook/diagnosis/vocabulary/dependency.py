@@ -144,5 +144,23 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "dependency",
+        "named",
+        "list",
+        "tablespaces, collations, foreign servers, wrappers and user mappings that the error or the migration names: "
+        "[{kind, name, in_error, on_production, on_local, similar}]; on_*: true, false or null (not known); "
+        "similar: what production has in its place",
+        [
+            {
+                "kind": "tablespace",
+                "name": "fast_ssd",
+                "in_error": True,
+                "on_production": False,
+                "on_local": True,
+                "similar": ["fast"],
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""
