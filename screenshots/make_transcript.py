@@ -41,7 +41,7 @@ async def export(path: Path) -> None:
         session = LiveSession(options, load, folder=None)
         async with asyncio.timeout(DEADLINE_S + WATCHED_S):
             await session.start()
-            while session.state.diagnosis is None or session.state.busy:
+            while session.state.diagnosis is None or session.state.busy:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             watching = asyncio.create_task(session.watch_locks(0.5))
             await asyncio.sleep(WATCHED_S * 0.6)
@@ -49,10 +49,11 @@ async def export(path: Path) -> None:
             await asyncio.sleep(WATCHED_S * 0.2)
             with psycopg.connect(lab.stage.production.dsn(), autocommit=True) as connection:
                 connection.execute(
-                    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE%' AND wait_event_type = 'Lock'"
+                    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                    " WHERE query LIKE 'ALTER TABLE%' AND wait_event_type = 'Lock'"
                 )
             session.note("cancelled the migration")
-            while session.state.locks is None or session.state.locks.waiting:
+            while session.state.locks is None or session.state.locks.waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             await asyncio.sleep(WATCHED_S * 0.2)
             watching.cancel()
