@@ -92,3 +92,65 @@ async def test_a_wait_for_the_child_is_not_a_wait_for_the_parent(tmp_path: Path)
         ):
             state = await triage(local, production, migration=path, seen="hanging")
         assert likely(state) == ["lock-wait-idle-in-transaction"], explain(state)
+
+
+# -- events that wait for the end of the transaction -----------------------------------------------------------------
+
+PENDING = "pending-trigger-events"
+DEFERRED = f"""
+CREATE SCHEMA "My Schema";
+CREATE TABLE customers (id int PRIMARY KEY);
+CREATE TABLE {TABLE_SQL} (id int PRIMARY KEY, customer int REFERENCES customers DEFERRABLE INITIALLY DEFERRED, note text);
+ANALYZE;
+"""
+ROWS = f"INSERT INTO customers VALUES (1), (2); INSERT INTO {TABLE_SQL} VALUES (1, NULL); ANALYZE"
+MIXED = f"BEGIN;\nUPDATE {TABLE_SQL} SET customer = 1;\nALTER TABLE {TABLE_SQL} ALTER COLUMN customer SET NOT NULL;\nCOMMIT;\n"
+LOOP = (
+    f"DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM {TABLE_SQL} LOOP"
+    f" EXECUTE $sql$ ALTER TABLE {TABLE_SQL} ADD COLUMN more int $sql$; END LOOP; END $$;\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("major", "sql", "planned"),
+    [
+        (12, MIXED, True),
+        (16, "BEGIN;\nDELETE FROM customers WHERE id = 2;\nCREATE INDEX ON customers (id);\nCOMMIT;\n", True),
+        (18, LOOP, False),
+    ],
+    ids=["own-foreign-key", "pointed-to", "loop"],
+)
+async def test_a_table_that_the_transaction_itself_still_uses_is_told_before_and_after(
+    major: int, sql: str, planned: bool, tmp_path: Path
+) -> None:
+    with shop(major, DEFERRED) as (local, production):
+        production.execute(ROWS)
+        path = write(tmp_path, sql)
+        assert await in_thread(psql, local, path) == "", "the local tables are empty"
+        state = await triage(local, production, migration=path, seen="planned")
+        assert (causes(state)[:1] == [PENDING]) == planned, explain(state)
+        error = await in_thread(psql, production, path)
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == [PENDING], error + explain(state)
+        run_the_checks(PENDING, state, production)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == [PENDING], error + explain(alone)
+
+
+async def test_checks_that_are_made_at_once_let_the_statement_pass_and_are_foretold_to(tmp_path: Path) -> None:
+    with shop(14, DEFERRED) as (local, production):
+        production.execute(ROWS)
+        failing = write(tmp_path, MIXED)
+        error = await in_thread(psql, production, failing)
+        state = await triage(local, production, migration=failing, error=error)
+        [first, *_] = blocks(PENDING, state, "fix", changes=True, on="file")
+        path = write(tmp_path, MIXED.replace("BEGIN;", f"BEGIN;\n{first.sql}"), "0008_fixed.sql")
+        state = await triage(local, production, migration=path, seen="planned")
+        assert PENDING not in causes(state), explain(state)
+        assert await in_thread(psql, production, path) == ""
+
+
+async def test_a_database_that_others_are_connected_to_is_another_cause(tmp_path: Path) -> None:
+    error = 'psql:m.sql:1: ERROR:  55006: database "shop" is being accessed by other users\nDETAIL:  There is 1 other session using the database.\n'
+    state = await triage(None, None, error=error)
+    assert PENDING not in causes(state), explain(state)

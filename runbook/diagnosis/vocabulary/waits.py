@@ -113,6 +113,25 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         ],
     ),
     ("waits", "for_parent", "bool", "what the migration waits for, or would, is one of these tables", True),
+    (
+        "waits",
+        "pending_events",
+        "list",
+        "statements that come, in one transaction, after a write whose check is put off to its end: [{relation, constraint, "
+        "write, write_line, sql, file, line, rows (on production, -1 unknown)}]",
+        [
+            {
+                "relation": "public.orders",
+                "constraint": "orders_customer_id_fkey",
+                "write": "UPDATE orders SET customer_id = 1 WHERE customer_id IS NULL",
+                "write_line": 3,
+                "sql": "ALTER TABLE orders ALTER COLUMN customer_id SET NOT NULL",
+                "file": "0007_customers.sql",
+                "line": 4,
+                "rows": 39_000_000,
+            }
+        ],
+    ),
     ("waits", "frozen_age", "int", "age(relfrozenxid) of the table that is in the way, transactions", 213_000_000),
     ("waits", "freeze_limit", "int", "autovacuum_freeze_max_age that holds for that table, transactions", 200_000_000),
 )
