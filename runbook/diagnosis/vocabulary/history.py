@@ -18,6 +18,40 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("history", "edited", "list", "versions whose stored checksum differs from the file", []),
     ("history", "out_of_order", "list", "pending versions older than the newest applied", []),
     ("history", "only_local", "list", "versions applied on local and not on production", []),
+    (
+        "history",
+        "partial",
+        "list",
+        "files of which a beginning has taken effect on production and the rest has not: [{file, version, done, left, "
+        "unclear, one_transaction, checks}]; done, left, unclear: statements as [{sql, line, kind, undo}], unclear those "
+        "between whose effect no schema shows; one_transaction: the runner cannot commit the one without the other; "
+        "checks: SQL rows (kind, name, is it there)",
+        [
+            {
+                "file": "0007_shipping.sql",
+                "version": "0007",
+                "done": [
+                    {
+                        "sql": "ALTER TABLE orders ADD COLUMN shipped_at timestamptz",
+                        "line": 1,
+                        "kind": "ALTER TABLE",
+                        "undo": ["ALTER TABLE public.orders DROP COLUMN shipped_at;"],
+                    }
+                ],
+                "left": [
+                    {
+                        "sql": "CREATE INDEX orders_shipped_idx ON orders (shipped_at)",
+                        "line": 3,
+                        "kind": "CREATE INDEX",
+                        "undo": [],
+                    }
+                ],
+                "unclear": [{"sql": "UPDATE orders SET shipped_at = now()", "line": 2, "kind": "UPDATE", "undo": []}],
+                "one_transaction": False,
+                "checks": ["('relation', 'orders', EXISTS (SELECT FROM pg_class WHERE relname = 'orders'))"],
+            }
+        ],
+    ),
     ("history", "lock_held", "bool", "the tool's own lock (row or advisory) is held now", False),
 )
 """Group, name, type, meaning, sample."""
