@@ -56,6 +56,7 @@ _CONNECTION = re.compile(
     r"the database system is (?:starting up|shutting down|in recovery|not yet accepting|not accepting)|"
     r"Connection refused|connection timeout expired|unsupported startup parameter|no such host|"
     r"dial (?:tcp|error)|hostname resolving error|The connection attempt failed|SCRAM authentication requires|"
+    r"authentication (?:type|method):? \d+ (?:is )?not supported|server only supports protocol version|"
     r"unsupported frontend protocol|is not permitted to log in|server does not support SSL|authentication failed for user|"
     r"unable to open database|connect call failed|UnknownHostException|SASL authentication failed|server login has been failing|"
     r"query_wait_timeout|no more connections allowed|Max client connections reached|Tenant or user not found|"

@@ -69,7 +69,7 @@ _WORDINGS: tuple[_Wording, ...] = (
        r"must be superuser to connect", "28000"),
     _w("old_client",
        r"authentication method \d+ not supported|SCRAM authentication requires libpq|unsupported frontend protocol|"
-       r"channel binding (?:is )?required", None),
+       r"server only supports protocol version|channel binding (?:is )?required", None),
     _w("tls_not_offered", r"server does not support SSL|SSL was required|SSL support is not compiled", None),
     _w("tls_not_verified",
        r"certificate verify failed|root certificate file .* does not exist|server certificate for .* does not match|"
