@@ -191,13 +191,12 @@ def _unseen(state: State) -> tuple[Unseen, ...]:
     for (side, status, reason), probes in refused.items():
         why_told = f"{status}: {reason}" if reason else status
         found.append(Unseen(f"{side}: {', '.join(probes)}", why_told, len(probes)))
-    judged: dict[tuple[str, ...], list[str]] = {}
+    judged: dict[str, list[str]] = {}
     for cause in state.diagnosis.causes if state.diagnosis else ():
-        for unseen in cause.unseen:
-            titles = judged.setdefault(unseen.missing or (unseen.because,), [])
+        for missing in (m for u in cause.unseen for m in u.missing or (u.because,)):
+            titles = judged.setdefault(missing, [])
             titles += [cause.title] if cause.title not in titles else []
-    for missing, titles in judged.items():
-        found.append(Unseen(f"evidence on {'; '.join(titles)}", f"not known: {'; '.join(missing)}"))
+    found += [Unseen(f"evidence on {'; '.join(titles)}", f"not known: {missing}") for missing, titles in judged.items()]
     if state.locks is not None and state.locks.note:
         found.append(Unseen(f"sessions on {state.locks.side}", state.locks.note))
     found += [
