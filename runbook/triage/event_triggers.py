@@ -26,6 +26,8 @@ def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
     here: frozenset[str] | None = None
     if case.local is not None and case.local.ok("event_triggers"):
         here = frozenset(row.name for row in case.local.rows("event_triggers"))
+    whole = case.migration.statements if case.migration is not None and case.error is not None else ()
+    statements = (fault.statement,) if fault is not None else whole
     rows = [
         {
             "name": quote_ident(row.name),
@@ -34,7 +36,7 @@ def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
             "owner": row.owner,
             "extension": row.extension or "",
             "enabled": row.enabled,
-            "fires": fault is not None and row.enabled in "OA" and _fires(row, fault.statement),
+            "fires": row.enabled in "OA" and any(_fires(row, s) for s in statements),
             "in_context": case.error is not None and row.function in list(_context(case.error, row)),
             "on_local": row.name in here if here is not None else None,
         }

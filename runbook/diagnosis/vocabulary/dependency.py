@@ -103,7 +103,8 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "event_triggers",
         "list",
         "event triggers of production: [{name, event, function, owner, extension, enabled, fires, in_context, on_local}]; "
-        "enabled: pg_event_trigger.evtenabled; fires: it is enabled and runs with the statement at fault; "
+        "enabled: pg_event_trigger.evtenabled; fires: it is enabled and runs with the statement at fault "
+        "(or, where that is not known, with one of the migration); "
         "in_context: the error's CONTEXT names its function; "
         "on_local: true, false or null (not known)",
         [
