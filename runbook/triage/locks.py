@@ -51,6 +51,7 @@ def examine(case: Case) -> Step:
     horizon.state(facts, side, waits, migrator)
     parents.state(facts, case, migrator, blocker)
     pending_events.state(facts, case)
+    _state_chain(facts, waits, migrator, blocker)
     tool_lock.state(facts, case, side, waits, migrators)
     tool_lock.state_blocker(facts, side, blocker, migrator)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
@@ -142,6 +143,17 @@ def _state_blocker(
     facts.know("locks.other_chains", others, f"{len(others)} other sessions block somebody")
 
 
+def _state_chain(facts: Facts, waits: Waits, migrator: Migrator | None, blocker: Blocker | None) -> None:
+    """The sessions between the migration and the root, each waiting for the next."""
+    if migrator is None or blocker is None or not blocker.now:
+        facts.know("waits.chain", [], "the migration waits behind nobody")
+        return
+    root = blocker.session.pid if blocker.session is not None else PREPARED
+    between = waits.chain(migrator.session.pid, root)[1:]
+    told = f"{len(between)} sessions stand between the migration and the root"
+    facts.know("waits.chain", [wait_fact(waits.waits[p]) for p in between], told, readings="blocking locks")
+
+
 def _state_queue(facts: Facts, waits: Waits, migrator: Migrator | None) -> None:
     waiting_itself = migrator is not None and migrator.session.pid in waits.waits
     behind = waits.behind(migrator.session.pid) if migrator else []
@@ -188,6 +200,8 @@ def _blocker_now(waits: Waits, migrator: Migrator | None) -> Blocker | None:
     if root is None:
         return None
     also = tuple(s for s in sessions if s.pid != root.pid)
+    last = waits.waits[waits.chain(pid, root.pid)[-1]]
+    relation = (last.lock.qualified if last.lock else None) or ""
     holds = tuple(dict.fromkeys(k.mode for k in waits.held_by(root.pid) if k.qualified == relation))
     kind = kind_of(root)
     return Blocker(kind, True, relation, holds, root, depth=waits.depth(pid, root.pid), also=also)

@@ -130,6 +130,26 @@ class Waits:
             seen |= current
         return level
 
+    def chain(self, pid: int, root: int) -> list[int]:
+        """The waiting sessions from ``pid`` up to the one that ``root`` blocks directly, by the shortest way."""
+        came: dict[int, int] = {pid: pid}
+        level = [pid]
+        while level:
+            following: list[int] = []
+            for current in level:
+                wait = self.waits.get(current)
+                for blocker in wait.blocked_by if wait is not None else ():
+                    if blocker == root:
+                        path = [current]
+                        while path[-1] != pid:
+                            path.append(came[path[-1]])
+                        return path[::-1]
+                    if blocker not in came:
+                        came[blocker] = current
+                        following.append(blocker)
+            level = following
+        return [pid]
+
     def cycle_members(self) -> set[int]:
         """Pids that wait for each other in a circle: a deadlock the server has not found yet."""
         return {pid for pid in self.waits if pid in {w.session.pid for w in self.behind(pid)}}

@@ -21,6 +21,9 @@ CAUSES = (
     "cic-waits-old-snapshot",
     "cic-blocked-by-own-tool",
     "heavy-validate-or-build",
+    "foreign-key-locks-parent",
+    "pending-trigger-events",
+    "lock-wait-blocker-chain",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

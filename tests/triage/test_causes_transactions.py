@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.support import holding_lock, waiting_for_lock
+from tests.support import holding_lock, wait_until, waiting_for_lock
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import TABLE_SQL, blocks, likely, older_than, run, run_the_checks, shop, working
 
@@ -154,3 +156,50 @@ async def test_a_database_that_others_are_connected_to_is_another_cause(tmp_path
     error = 'psql:m.sql:1: ERROR:  55006: database "shop" is being accessed by other users\nDETAIL:  There is 1 other session using the database.\n'
     state = await triage(None, None, error=error)
     assert PENDING not in causes(state), explain(state)
+
+
+# -- a chain of waits -----------------------------------------------------------------------------------------------
+
+CHAIN = "lock-wait-blocker-chain"
+TWO = f"{DEFERRED}\nCREATE TABLE accounts (id int); INSERT INTO accounts VALUES (1);"
+ALTER = f"ALTER TABLE {TABLE_SQL} ADD COLUMN more text"
+
+
+@pytest.mark.parametrize("major", [13, 18])
+async def test_the_root_of_a_chain_is_named_and_ended_and_the_session_between_is_left_alone(
+    major: int, tmp_path: Path
+) -> None:
+    with shop(major, TWO) as (local, production):
+        path = write(tmp_path, ALTER + ";\n")
+        root, middle = "UPDATE accounts SET id = 2", f"SELECT * FROM {TABLE_SQL}"
+        async with holding_lock(production.dsn(), root, application_name="root") as first:
+            between = await psycopg.AsyncConnection.connect(production.dsn(), application_name="middle")
+            async with between:
+                await between.execute(middle.encode())
+                going_on = asyncio.create_task(between.execute(root.encode()))
+                waits = f"SELECT 1 FROM pg_locks WHERE pid = {between.info.backend_pid} AND NOT granted"
+                await wait_until(lambda: production.execute(waits), 30)
+                async with waiting_for_lock(production.dsn(), ALTER, application_name="deploy"):
+                    await in_thread(older_than, production, first.info.backend_pid, 1.5)
+                    state = await triage(local, production, migration=path, seen="hanging")
+                    assert likely(state) == [CHAIN, "lock-wait-idle-in-transaction"], explain(state)
+                    assert [s["application_name"] for s in fact(state, "waits.chain")] == ["middle"]
+                    blocker = fact(state, "locks.blocker")
+                    assert (blocker["application_name"], blocker["relation"]) == ("root", "")
+                    run_the_checks(CHAIN, state, production)
+                    end = next(b for b in blocks(CHAIN, state, "fix", changes=True) if "terminate" in b.sql)
+                    assert run(production, end) == [(True,)]
+                    await going_on
+                    await between.commit()
+
+
+async def test_two_migrations_in_one_queue_are_no_chain(tmp_path: Path) -> None:
+    with shop(16, TWO) as (local, production):
+        path = write(tmp_path, ALTER + ";\n")
+        async with (
+            holding_lock(production.dsn(), f"SELECT * FROM {TABLE_SQL}", application_name="web"),
+            waiting_for_lock(production.dsn(), f"ALTER TABLE {TABLE_SQL} ADD COLUMN other int", application_name="b"),
+            waiting_for_lock(production.dsn(), ALTER, application_name="deploy"),
+        ):
+            state = await triage(local, production, migration=path, seen="hanging")
+        assert likely(state) == ["lock-wait-idle-in-transaction"], explain(state)

@@ -61,6 +61,25 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "waits",
+        "chain",
+        "list",
+        "sessions between the migration and the root of its wait, each waiting for the next: as sessions with wait_s, "
+        "locktype, relation, mode, blocked_by; empty: the root is next",
+        [
+            {
+                **_SESSION,
+                "pid": 4301,
+                "label": "worker as app",
+                "wait_s": 340.0,
+                "locktype": "transactionid",
+                "relation": "",
+                "mode": "ShareLock",
+                "blocked_by": [4182],
+            }
+        ],
+    ),
+    (
+        "waits",
         "builds",
         "list",
         "statements that build an index CONCURRENTLY, running or yet to run: [{sql, file, line, relation}]",
