@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from runbook.migration.model import MigrationFile
 from runbook.postgres.rows import HistoryEntry, HistoryTableRow
 from runbook.sql import quote_qualified
-from runbook.triage import partial
+from runbook.triage import partial, together
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 
@@ -137,6 +137,7 @@ _ONE_ROW_TOOLS = frozenset({"alembic", "golang-migrate"})
 def examine(case: Case) -> Step:
     facts = Facts("history")
     partial.state(facts, case)
+    together.state(facts, case)
     side = case.production
     if side is None or not side.ok("history_tables"):
         reason = "no production side was given" if side is None else side.why_not("history_tables")

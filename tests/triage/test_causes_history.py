@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,105 @@ async def test_a_file_that_was_not_run_yet_or_was_run_whole_is_not_in_parts(tmp_
         assert psql(production, path) == ""
         state = await triage(local, production, migration=path, error=psql(production, path))
         assert PARTIAL not in causes(state), explain(state)
+
+
+# -- one transaction over several files ----------------------------------------------------------------------------------
+
+ENUM, TOGETHER = "enum-value-used-in-same-transaction", "several-migrations-in-one-transaction"
+HOSTILE_TYPE = '"My Schema"."Sta\'tus"'
+STATES = f"""{SHOP}
+CREATE TYPE {HOSTILE_TYPE} AS ENUM ('new', 'sent');
+CREATE TABLE parcel (id int PRIMARY KEY, state {HOSTILE_TYPE} NOT NULL DEFAULT 'new');
+CREATE TABLE line (id int PRIMARY KEY, parcel int REFERENCES parcel DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO parcel VALUES (1);
+CREATE SCHEMA drizzle;
+CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
+"""
+
+
+def drizzle(folder: Path, *files: str) -> tuple[Path, tuple[str, ...]]:
+    """The folder as drizzle-kit writes it, and the options by which psql runs all of it as drizzle does: in one go."""
+    (folder / "meta").mkdir()
+    entries = [{"idx": i, "when": 1700000000000 + i, "tag": f"000{i}_step", "version": "7"} for i in range(len(files))]
+    (folder / "meta" / "_journal.json").write_text(json.dumps({"version": "7", "entries": entries}))
+    written = [write(folder, sql + "\n", f"000{i}_step.sql") for i, sql in enumerate(files)]
+    earlier = [option for path in written[:-1] for option in ("-f", str(path))]
+    return written[-1], ("-1", *earlier)
+
+
+ADD_LABEL = f"ALTER TYPE {HOSTILE_TYPE} ADD VALUE 'it''s back';"
+USES = [
+    (12, "UPDATE parcel SET state = 'it''s back' WHERE id = 1;"),
+    (16, "ALTER TABLE parcel ALTER COLUMN state SET DEFAULT 'it''s back';"),
+    (18, f"SELECT 'it''s back'::{HOSTILE_TYPE};"),
+]
+
+
+@pytest.mark.parametrize(("major", "use"), USES, ids=[f"pg{u[0]}" for u in USES])
+async def test_a_label_that_is_used_before_its_commit_is_foretold_told_and_added_first(
+    major: int, use: str, tmp_path: Path
+) -> None:
+    last, together = drizzle(tmp_path, ADD_LABEL, use)
+    with shop(major, STATES) as (local, production):
+        for name in ("0000_step.sql", "0001_step.sql"):
+            assert psql(local, tmp_path / name) == "", "one by one, as they came"
+        planned = await triage(local, production, migration=tmp_path, seen="planned")
+        assert causes(planned)[:1] == [ENUM], explain(planned)
+        assert likely(planned) == [ENUM], explain(planned)
+        error = psql(production, last, options=together)
+        assert "unsafe use of new value" in error
+        state = await triage(local, production, migration=tmp_path, error=error)
+        assert likely(state) == [ENUM], error + explain(state)
+        [met] = fact(state, "history.meets")
+        assert (met["label"], met["type"], met["other_file"]) == ("it's back", HOSTILE_TYPE, True)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == [ENUM], explain(alone)
+        run_the_checks(ENUM, state, production)
+        [verify] = blocks(ENUM, state, "verify", changes=False)
+        assert run(production, verify) == []
+        [add] = blocks(ENUM, state, "fix", changes=True)
+        run(production, add)
+        assert len(run(production, verify)) == 1
+        write(tmp_path, ADD_LABEL.replace("VALUE", "VALUE IF NOT EXISTS") + "\n", "0000_step.sql")
+        assert "ERROR" not in psql(production, last, options=together)
+
+
+HARMLESS_LABELS = [
+    ("committed between", (ADD_LABEL, "UPDATE parcel SET state = 'sent';")),
+    ("a new type", ("CREATE TYPE mood AS ENUM ('ok'); ALTER TYPE mood ADD VALUE 'bad';", "SELECT 'ok'::mood;")),
+]
+
+
+@pytest.mark.parametrize(("name", "files"), HARMLESS_LABELS, ids=[h[0] for h in HARMLESS_LABELS])
+async def test_a_label_that_is_not_used_or_whose_type_is_new_is_no_cause(
+    name: str, files: tuple[str, ...], tmp_path: Path
+) -> None:
+    last, together = drizzle(tmp_path, *files)
+    with shop(14, STATES) as (local, production):
+        state = await triage(local, production, migration=tmp_path, seen="planned")
+        assert {ENUM, TOGETHER}.isdisjoint(causes(state)), name + explain(state)
+        assert "ERROR" not in psql(production, last, options=together)
+
+
+async def test_a_write_and_an_alter_in_two_files_of_one_transaction_is_told_from_one_file_that_does_both(
+    tmp_path: Path,
+) -> None:
+    files = ("INSERT INTO line VALUES (1, 1);", "ALTER TABLE line ADD COLUMN note text;")
+    last, together = drizzle(tmp_path, *files)
+    with shop(15, STATES) as (local, production):
+        error = psql(production, last, options=together)
+        assert "pending trigger events" in error
+        state = await triage(local, production, migration=tmp_path, error=error)
+        assert causes(state)[:1] == [TOGETHER], error + explain(state)
+        assert [Path(f).name for f in fact(state, "history.one_transaction")] == ["0000_step.sql", "0001_step.sql"]
+        run_the_checks(TOGETHER, state, production)
+        for name in ("0000_step.sql", "0001_step.sql"):
+            assert psql(production, tmp_path / name, options=("-1",)) == "", "a transaction for each"
+    one = tmp_path / "one"
+    one.mkdir()
+    path = write(one, "BEGIN;\n" + "\n".join(files) + "\nCOMMIT;\n")
+    with shop(17, STATES) as (local, production):
+        error = psql(production, path)
+        assert "pending trigger events" in error
+        state = await triage(local, production, migration=path, error=error)
+        assert TOGETHER not in causes(state), error + explain(state)

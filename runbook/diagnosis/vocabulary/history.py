@@ -52,6 +52,30 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "history",
+        "one_transaction",
+        "list",
+        "files that run in the transaction of the statement at fault up to it, in order",
+        ["0007_status.sql", "0008_backfill.sql"],
+    ),
+    (
+        "history",
+        "meets",
+        "list",
+        "the earlier statement of the same transaction that the statement at fault meets: [{label, type, sql, file, line, "
+        "other_file}]; label, type: the enum value that it adds, or empty where it writes the same table",
+        [
+            {
+                "label": "returned",
+                "type": "public.status",
+                "sql": "ALTER TYPE status ADD VALUE 'returned'",
+                "file": "0007_status.sql",
+                "line": 1,
+                "other_file": True,
+            }
+        ],
+    ),
     ("history", "lock_held", "bool", "the tool's own lock (row or advisory) is held now", False),
 )
 """Group, name, type, meaning, sample."""
