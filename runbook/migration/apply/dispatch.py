@@ -7,6 +7,7 @@ from typing import Any
 
 from runbook.migration.apply import renames
 from runbook.migration.apply.alter import apply_command, attach, drop_column, drop_constraint, in_order
+from runbook.migration.apply.dependants import alter_publication, create_policy, depending, drop_of, without_callers
 from runbook.migration.apply.tables import (
     add_column,
     add_constraint,
@@ -358,14 +359,20 @@ def _drop(catalog: Catalog, node: Any) -> Catalog:
                 for member in lineage(catalog, relation) if relation.kind == "p" else (relation,):
                     kept = tuple(t for t in member.triggers if t.name != parts[-1])
                     catalog = with_relation(catalog, replace(member, triggers=kept))
+            catalog = drop_of(catalog, kind, item)
         elif kind in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"):
             overloads = catalog.functions.get(name.name, ())
             catalog = with_functions(catalog, name.name, overloads[:-1] if len(overloads) > 1 else ())
+            catalog = drop_of(catalog, kind, item)
+            if enum_name(node, "behavior") == "DROP_CASCADE":
+                catalog = without_callers(catalog, name.name)
         elif kind == "OBJECT_EXTENSION":
             known = catalog.extensions.get(name.name)
             if known is not None:
                 extensions = {**catalog.extensions, name.name: replace(known, version=None)}
                 catalog = replace_keeping(catalog, extensions=extensions)
+        else:
+            catalog = drop_of(catalog, kind, item)
     return catalog
 
 
@@ -561,7 +568,14 @@ def _trigger(catalog: Catalog, node: Any) -> Catalog:
         node.trigname, "O", str(name), constraint=node.isconstraint, columns=strings(node.columns), events=events
     )
     members = lineage(catalog, relation) if relation.kind == "p" and node.row else [relation]
-    changed = [replace(m, triggers=(*(t for t in m.triggers if t.name != made.name), made)) for m in members]
+    condition = [unwrap(node.when_clause)] if node.HasField("when_clause") else []
+    changed = [
+        depending(
+            replace(m, triggers=(*(t for t in m.triggers if t.name != made.name), made)),
+            *("trigger", made.name, condition, made.columns),
+        )
+        for m in members
+    ]
     return with_tables(catalog, *changed)
 
 
@@ -701,6 +715,8 @@ _FOLLOWERS: dict[str, Follower] = {
     "CreateRangeStmt": _range,
     "CreateFunctionStmt": _function,
     "CreateTrigStmt": _trigger,
+    "CreatePolicyStmt": create_policy,
+    "AlterPublicationStmt": alter_publication,
     "CreateExtensionStmt": _extension,
     "CreateRoleStmt": _create_role,
     "DropRoleStmt": _drop_role,
