@@ -24,6 +24,7 @@ CAUSES = (
     "foreign-key-locks-parent",
     "pending-trigger-events",
     "lock-wait-blocker-chain",
+    "locks-accumulate-in-one-transaction",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

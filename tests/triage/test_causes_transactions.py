@@ -203,3 +203,46 @@ async def test_two_migrations_in_one_queue_are_no_chain(tmp_path: Path) -> None:
         ):
             state = await triage(local, production, migration=path, seen="hanging")
         assert likely(state) == ["lock-wait-idle-in-transaction"], explain(state)
+
+
+# -- locks that pile up ----------------------------------------------------------------------------------------------
+
+PILE = "locks-accumulate-in-one-transaction"
+SLOW = """
+CREATE TABLE elsewhere (id int);
+INSERT INTO elsewhere SELECT generate_series(1, 600);
+CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(0.1); RETURN $1; END';
+"""
+
+
+@pytest.mark.parametrize(
+    ("major", "second"),
+    [(12, "CREATE INDEX ON elsewhere (slow(id))"), (17, "UPDATE elsewhere SET id = slow(id)")],
+)  # fmt: skip
+async def test_a_lock_of_a_finished_statement_is_told_from_those_of_the_running_one(
+    major: int, second: str, tmp_path: Path
+) -> None:
+    with shop(major, DEFERRED + SLOW) as (local, production):
+        path = write(tmp_path, f"BEGIN;\n{ALTER};\n{second};\nCOMMIT;\n")
+        async with (
+            working(production, second, before=f"BEGIN; {ALTER}"),
+            waiting_for_lock(production.dsn(), f"SELECT * FROM {TABLE_SQL}", application_name="web"),
+        ):
+            state = await triage(local, production, migration=path, seen="running")
+            assert likely(state) == [PILE], explain(state)
+            [held] = fact(state, "waits.held_from_earlier")
+            assert (held["relation"], held["mode"], held["line"]) == (TABLE_SQL, "AccessExclusiveLock", 2)
+            run_the_checks(PILE, state, production)
+            assert run(production, blocks(PILE, state, "stop", changes=True)[0]) == [(True,)]
+
+
+async def test_waiting_for_what_the_running_statement_locks_is_not_this_cause(tmp_path: Path) -> None:
+    with shop(15, DEFERRED + SLOW) as (local, production):
+        build = "CREATE INDEX ON elsewhere (slow(id))"
+        path = write(tmp_path, f"BEGIN;\n{ALTER};\n{build};\nCOMMIT;\n")
+        async with (
+            working(production, build, before=f"BEGIN; {ALTER}"),
+            waiting_for_lock(production.dsn(), "UPDATE elsewhere SET id = 1", application_name="web"),
+        ):
+            state = await triage(local, production, migration=path, seen="running")
+        assert likely(state) == ["create-index-blocks-writes"], explain(state)

@@ -80,6 +80,22 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "waits",
+        "held_from_earlier",
+        "list",
+        "tables that the migration's transaction holds with SHARE or stronger, for a statement that is done: "
+        "[{relation, mode, sql, line}]",
+        [
+            {
+                "relation": "public.orders",
+                "mode": "AccessExclusiveLock",
+                "sql": "ALTER TABLE orders ADD COLUMN region text",
+                "line": 1,
+            }
+        ],
+    ),
+    ("waits", "blocked_by_earlier", "bool", "all who wait for the migration wait for one of those tables", True),
+    (
+        "waits",
         "builds",
         "list",
         "statements that build an index CONCURRENTLY, running or yet to run: [{sql, file, line, relation}]",
