@@ -63,16 +63,22 @@ def show(session: str, verify: bool) -> int:
 def export(session: str, format_: str, output: str | None, template: str | None) -> int:
     """Write a recorded session as a transcript, a postmortem's draft or a message for a chat."""
     from runbook.config import load
-    from runbook.session.recorder import replayed
+    from runbook.session.journal import read
+    from runbook.session.state import State, fold_all
+    from runbook.text import clean
     from runbook.transcript import render, write
 
     templates = Path(template) if template is not None else None
     playbooks, _ = load_playbooks(load())
-    state = replayed(journal_path(session))
+    path = journal_path(session)
+    recording = read(path)
+    for problem in recording.problems:
+        click.echo(f"runbook: {clean(problem)}", err=True)
+    state = fold_all(recording.events, State(path=str(path)))
     if output is None:
-        click.echo(render(state, playbooks, format_, templates), nl=False)
+        click.echo(render(state, playbooks, format_, templates, recording.problems), nl=False)
     else:
-        click.echo(str(write(state, playbooks, format_, Path(output), templates)), err=True)
+        click.echo(str(write(state, playbooks, format_, Path(output), templates, recording.problems)), err=True)
     return EXIT_OK
 
 

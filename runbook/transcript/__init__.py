@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +40,16 @@ class ExportError(Exception):
     """A transcript that could not be written: what, where, what to do."""
 
 
-def render(state: State, playbooks: Mapping[str, Playbook], format: str, templates: Path | None = None) -> str:
+def render(
+    state: State,
+    playbooks: Mapping[str, Playbook],
+    format: str,
+    templates: Path | None = None,
+    gaps: Sequence[str] = (),
+) -> str:
     """The transcript as text. ``templates``: a folder whose Jinja2 templates come before ours.
+
+    ``gaps``: lines of the journal that could not be read or were changed, each as a sentence; a transcript tells them.
 
     Raises ``ExportError`` for a format that does not exist and, with file and line, for what is wrong in a template.
     """
@@ -57,14 +65,19 @@ def render(state: State, playbooks: Mapping[str, Playbook], format: str, templat
     from runbook.transcript.dialects import dialect_of
     from runbook.transcript.templating import rendered
 
-    return rendered(form.template, dialect_of(form.template), templates, _values(state, playbooks))
+    return rendered(form.template, dialect_of(form.template), templates, _values(state, playbooks, gaps))
 
 
 def write(
-    state: State, playbooks: Mapping[str, Playbook], format: str, path: Path, templates: Path | None = None
+    state: State,
+    playbooks: Mapping[str, Playbook],
+    format: str,
+    path: Path,
+    templates: Path | None = None,
+    gaps: Sequence[str] = (),
 ) -> Path:
     """Write the transcript to ``path`` (a file, or a folder to put it in), readable by its owner only."""
-    text = render(state, playbooks, format, templates)
+    text = render(state, playbooks, format, templates, gaps)
     try:
         if path.is_dir():
             path = path / f"{state.session_id}{FORMS[format].suffix}"
@@ -75,7 +88,7 @@ def write(
     return path
 
 
-def _values(state: State, playbooks: Mapping[str, Playbook]) -> dict[str, Any]:
+def _values(state: State, playbooks: Mapping[str, Playbook], gaps: Sequence[str]) -> dict[str, Any]:
     """What every template is given."""
     from markupsafe import Markup
 
@@ -89,7 +102,7 @@ def _values(state: State, playbooks: Mapping[str, Playbook]) -> dict[str, Any]:
     locks = fullest(state)
     return {
         "state": state,
-        "story": story(state),
+        "story": story(state, gaps),
         "playbook": playbook_text(causes[0].id, state, playbooks) if causes else None,
         "locks": locks,
         "lock_rows": rows(locks) if locks is not None else [],

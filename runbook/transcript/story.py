@@ -5,6 +5,7 @@ Every text is as it came from outside; the form that shows it makes it inert. No
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runbook.session import events as ev
@@ -94,8 +95,8 @@ class Story:
     runbook_version: str
 
 
-def story(state: State) -> Story:
-    """The story of a session. Pure: the same state gives the same story."""
+def story(state: State, gaps: Sequence[str] = ()) -> Story:
+    """The story of a session. Pure: the same state gives the same story. ``gaps``: what is wrong with its journal."""
     diagnosis = state.diagnosis
     causes = diagnosis.causes if diagnosis else ()
     root = causes[0] if causes and causes[0].verdict in _ESTABLISHED else None
@@ -110,7 +111,7 @@ def story(state: State) -> Story:
         beliefs=beliefs,
         ruled_out=_ruled_out(state, beliefs),
         found_same=tuple(s for s in state.steps.values() if s.verdict == "same"),
-        unseen=_unseen(state),
+        unseen=(*(Unseen("a part of the journal", gap) for gap in gaps), *_unseen(state)),
         matters=tuple(
             Matter(s.title, r)
             for s in state.steps.values()

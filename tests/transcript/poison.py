@@ -52,7 +52,14 @@ def payloads() -> list[ev.Payload]:
         ev.CheckRun("production", "SELECT 1", "ok", ("one",), (("1",), (None,))),
         ev.CheckRun("production", "SELECT 2", "denied", reason="permission denied"),
         ev.Acted(
-            "cancel", "production", "deploy", "SELECT pg_cancel_backend(5120)", "done", "t", "confirmed", ("it ended",)
+            "cancel",
+            "production",
+            "deploy",
+            "SELECT pg_cancel_backend(5120)",
+            "done",
+            "t",
+            "confirmed",
+            effect=("it ended",),
         ),
         ev.Trained("hint", "look at who waits"),
         ev.SessionClosed("quit"),

@@ -65,7 +65,9 @@ def test_a_journal_is_exported_in_every_form_to_stdout_and_to_a_folder_with_the_
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=[p.name.partition(".")[0] for p in RECORDINGS])
-def test_recordings_of_real_incidents_are_exported_in_every_form_naming_their_cause(recording: Path, tmp_path: Path) -> None:
+def test_recordings_of_real_incidents_are_exported_in_every_form_naming_their_cause(
+    recording: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "session.jsonl"
     path.write_bytes(gzip.decompress(recording.read_bytes()))
     state = replayed(path)
@@ -75,6 +77,16 @@ def test_recordings_of_real_incidents_are_exported_in_every_form_naming_their_ca
         text = render(state, PLAYBOOKS, form)
         assert headline in text, form
         assert text == render(replayed(path), PLAYBOOKS, form)
+
+
+def test_a_journal_with_a_gap_is_exported_and_the_transcript_says_so(journal: Path, tmp_path: Path) -> None:
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:9], *lines[10:]]))
+    for form in ("markdown", "html", "postmortem", "chat"):
+        done = runbook("export", str(journal), "--format", form, home=tmp_path)
+        assert done.returncode == 0
+        assert "does not follow the one before it: something was changed" in done.stderr
+        assert "a part of the journal" in done.stdout, form
 
 
 def test_a_teams_template_with_a_mistake_is_exit_2_and_one_line_with_the_place(journal: Path, tmp_path: Path) -> None:
