@@ -269,3 +269,83 @@ def test_what_an_index_cannot_take_is_found_and_indexed_in_another_way(items: Da
             if "EXCLUDE" in build
             else 'DROP INDEX "My Schema"."the \'index\'"'
         )
+
+
+# -- triggers -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_trigger_gets_a_switch_for_the_migration_alone_or_is_switched_off_in_its_transaction(items: Database) -> None:
+    items.execute(f"""
+        CREATE TABLE fired (id int);
+        CREATE FUNCTION "My Schema"."it's on"() RETURNS trigger LANGUAGE plpgsql
+            AS $$BEGIN INSERT INTO fired VALUES (1); RETURN NEW; END$$;
+        CREATE TRIGGER "the 'Trigger'" AFTER UPDATE OF {COLUMN} ON {TABLE} FOR EACH ROW
+            EXECUTE FUNCTION "My Schema"."it's on"()""")
+    row = {
+        "trigger": "\"the 'Trigger'\"",
+        "trigger_name": "the 'Trigger'",
+        "relation": TABLE,
+        "function": '"My Schema"."it\'s on"',
+        "events": ["UPDATE"],
+        "on_local": "absent",
+        "many": True,
+        "rows": 5000,
+        "file": "1.sql",
+        "line": 1,
+    }
+    cause, book = "production-only-trigger", facts(items, data={"triggers_fired": [row], "error_in_trigger": ""})
+    assert [r[:2] for r in look(cause, book, items)] == [("the 'Trigger'", "O")]
+    [(switch,)] = look(cause, book, items, number=1)
+    run(items, switch)
+    assert look(cause, book, items, number=1) == [], "it has a WHEN already"
+    quiet, off = changes(cause, book)
+    update = f"UPDATE {TABLE} SET {COLUMN} = 'q' WHERE \"Id\" = 1"
+    run(items, f"BEGIN; {quiet} {update}; COMMIT")
+    assert items.execute("SELECT count(*) FROM fired") == [(0,)]
+    items.execute(update)
+    assert items.execute("SELECT count(*) FROM fired") == [(1,)], "everybody else fires it"
+    before, after = off.split("-- the migration's statements")
+    run(items, f"BEGIN; {before} {update}; {after} COMMIT")
+    items.execute(update)
+    assert items.execute("SELECT count(*) FROM fired") == [(2,)]
+    assert look(cause, book, items, "verify") == [("the 'Trigger'", "O")]
+
+
+# -- rules that old rows break ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_foreign_key_is_true_again_when_the_orphans_are_settled(items: Database, hidden: bool) -> None:
+    key = f'ALTER TABLE {TABLE} ADD CONSTRAINT "it\'s a key" FOREIGN KEY (parent) REFERENCES "My Schema"."Par ent" ("Id") ON DELETE SET NULL'
+    items.execute(f'CREATE TABLE "My Schema"."Par ent" ("Id" int PRIMARY KEY); ALTER TABLE {TABLE} ADD parent int')
+    orphan = f'UPDATE {TABLE} SET parent = 7 WHERE "Id" = 2'
+    if hidden:
+        items.execute(f"{key}; SET session_replication_role = replica; {orphan}")
+    else:
+        items.execute(f"{orphan}; {key} NOT VALID")
+    rule = {
+        "constraint": '"it\'s a key"',
+        "relation": TABLE,
+        "kind": "foreign key",
+        "validated": hidden,
+        "enforced": True,
+        "met_by": "retype" if hidden else "validate",
+        "on_local": "validated",
+        "offenders_sql": f'SELECT c."Id" FROM {TABLE} AS c WHERE c.parent IS NOT NULL AND NOT EXISTS'
+        ' (SELECT FROM "My Schema"."Par ent" AS p WHERE p."Id" = c.parent)',
+    }
+    cause = "dirty-data-under-unvalidated-constraint"
+    book = facts(items, error={"sqlstate": "23503"}, data={"old_rule": [rule]})
+    assert look(cause, book, items) == [(2,)]
+    validate = changes(cause, book)[-1]
+    if hidden:
+        run(items, validate)  # says OK over an orphan
+        [(again,)] = look(cause, book, items, number=1)
+        run(items, again)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        run(items, validate)
+    items.execute(f"UPDATE {TABLE} SET parent = NULL")
+    run(items, validate)
+    assert ("it's a key", "f", True) in look(cause, book, items, "verify")
+    kept = items.execute("SELECT confdeltype FROM pg_constraint WHERE contype = 'f'")
+    assert kept == [("n",)], "the key is the same as before"

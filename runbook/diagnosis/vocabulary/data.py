@@ -59,6 +59,56 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "data",
+        "triggers_fired",
+        "list",
+        "triggers on production that the migration's statements fire: [{trigger, trigger_name, relation, function, events, "
+        "on_local, many, rows, file, line}]; on_local: same, absent, disabled, other (another function or body) or "
+        "unknown; many: it may fire for very many rows; rows: of the table, -1 unknown",
+        [
+            {
+                "trigger": "notify_customer",
+                "trigger_name": "notify_customer",
+                "relation": "public.orders",
+                "function": "public.notify_customer",
+                "events": ["UPDATE"],
+                "on_local": "absent",
+                "many": True,
+                "rows": 39_000_000,
+                "file": "0007.sql",
+                "line": 3,
+            }
+        ],
+    ),
+    (
+        "data",
+        "error_in_trigger",
+        "str",
+        "the function of such a trigger in which the error arose, by the error's CONTEXT, or empty",
+        "public.notify_customer",
+    ),
+    (
+        "data",
+        "old_rule",
+        "list",
+        "the constraint that the statement broke and that production had before the migration, at most one: [{constraint, "
+        "relation, kind, validated, enforced, met_by, on_local, offenders_sql}]; kind: foreign key or check; met_by: "
+        "validate, enforce, retype (of a column of it), readd, update (of other columns) or write (of its columns); "
+        "on_local: validated, not validated, not enforced, absent or unknown; offenders_sql: a query for the rows, or empty",
+        [
+            {
+                "constraint": "orders_customer_id_fkey",
+                "relation": "public.orders",
+                "kind": "foreign key",
+                "validated": False,
+                "enforced": True,
+                "met_by": "validate",
+                "on_local": "validated",
+                "offenders_sql": "SELECT c.* FROM public.orders AS c LIMIT 50",
+            }
+        ],
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
