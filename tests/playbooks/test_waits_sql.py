@@ -25,6 +25,7 @@ CAUSES = (
     "pending-trigger-events",
     "lock-wait-blocker-chain",
     "locks-accumulate-in-one-transaction",
+    "exclusive-maintenance",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'
@@ -75,3 +76,14 @@ def in_the_way(kind: str, **blocker: Any) -> FactBook:
 
 def test_an_ordinary_autovacuum_gives_way_by_itself_and_is_no_cause() -> None:
     assert suspects(in_the_way("autovacuum", query="autovacuum: VACUUM public.orders")) == {}
+
+
+def test_a_vacuum_that_cuts_off_empty_pages_holds_the_table_for_itself() -> None:
+    # lazy_truncate_heap in vacuumlazy.c takes ACCESS EXCLUSIVE, and lets go within some 20 ms: too short to be sampled here
+    query = "autovacuum: VACUUM public.orders"
+    book = in_the_way("autovacuum", query=query, holds=["ShareUpdateExclusiveLock", "AccessExclusiveLock"])
+    exclusive = [
+        Fact("waits.blocker_exclusive", True, "test", "test"),
+        Fact("waits.blocker_command", "", "test", "test"),
+    ]
+    assert suspects(book.with_facts(exclusive)) == {"exclusive-maintenance": "proved"}

@@ -232,3 +232,46 @@ async def test_a_dump_in_front_of_the_next_migration_is_foretold(tmp_path: Path)
         harmless = write(tmp_path, f"CREATE INDEX CONCURRENTLY ON {TABLE_SQL} (t);\n", "0009_index.sql")
         state = await triage(local, production, migration=harmless, seen="planned")
         assert "lock-wait-backup" not in causes(state), explain(state)
+
+
+# -- maintenance that holds the table for itself -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Maintenance that lets nobody, or nobody who changes something, near ``relation``."""
+
+    sql: str
+    migration: str
+    major: int
+
+
+VIEW = f"CREATE MATERIALIZED VIEW seen AS SELECT slow(id) AS id FROM {TABLE_SQL} WHERE id < 3; CREATE UNIQUE INDEX ON seen (id);"
+LONGER = "CREATE OR REPLACE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(5); RETURN $1; END'"
+ALONE = [
+    Alone("REFRESH MATERIALIZED VIEW seen", "ALTER MATERIALIZED VIEW seen RENAME TO seen_before", 12),
+    Alone("REFRESH MATERIALIZED VIEW CONCURRENTLY seen", "ALTER MATERIALIZED VIEW seen RENAME TO seen_before", 15),
+    Alone(f"VACUUM (FULL) {TABLE_SQL}", ALTER, 18),
+]
+
+
+@pytest.mark.parametrize("alone", ALONE, ids=lambda a: a.sql[:25])
+async def test_maintenance_that_holds_the_table_for_itself_is_told_from_the_kind_that_lets_readers_pass(
+    alone: Alone, tmp_path: Path
+) -> None:
+    cause = "exclusive-maintenance"
+    with shop(alone.major, SHOP + VIEW + f"CREATE INDEX slow_index ON {TABLE_SQL} (slow(id)) WHERE id < 3;") as both:
+        local, production = both
+        production.execute(LONGER)
+        path = write(tmp_path, alone.migration + ";\n")
+        async with (
+            working(production, alone.sql),
+            waiting_for_lock(production.dsn(), alone.migration, application_name="deploy"),
+        ):
+            state = await triage(local, production, migration=path, seen="hanging")
+            assert likely(state) == [cause], explain(state)
+            run_the_checks(cause, state, production)
+            assert run(production, blocks(cause, state, "stop", changes=True)[0]) == [(True,)]
+        await in_thread(eventually, lambda: not production.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        state = await triage(local, production, migration=path, seen="planned")
+        assert cause not in causes(state), explain(state)
