@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from runbook.migration.model import MigrationFile
 from runbook.postgres.rows import HistoryEntry, HistoryTableRow
 from runbook.sql import quote_qualified
-from runbook.triage import partial, together
+from runbook.triage import drift, partial, together
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 
@@ -138,6 +138,7 @@ def examine(case: Case) -> Step:
     facts = Facts("history")
     partial.state(facts, case)
     together.state(facts, case)
+    drift.state(facts, case)
     side = case.production
     if side is None or not side.ok("history_tables"):
         reason = "no production side was given" if side is None else side.why_not("history_tables")

@@ -535,23 +535,24 @@ def _drift(case: Case, local: Catalog | None, production: Catalog | None) -> Ite
     """Differences between the sides in what the migration touches, as sentences."""
     if local is None or production is None or case.migration is None:
         return
-    explained = _made_by_migration(case)
+    explained = made_by_migration(case)
     for name in touched_relations(case):
         here, there = find(local, name), find(production, name)
         if here is None or there is None:
             if (here or there) is not None:
                 yield f"{name} exists only on {'local' if here else 'production'}"
             continue
-        yield from _relation_drift(name, here, there, explained)
+        yield from relation_drift(name, here, there, explained)
 
 
-def _made_by_migration(case: Case) -> set[str]:
+def made_by_migration(case: Case) -> set[str]:
     """Names that the migration makes or takes away: local may have run it already."""
     assert case.migration is not None
     return {r.name for s in case.migration.statements for r in (*created(s), *dropped(s))}
 
 
-def _relation_drift(name: str, here: Relation, there: Relation, explained: set[str]) -> Iterator[str]:
+def relation_drift(name: str, here: Relation, there: Relation, explained: set[str]) -> Iterator[str]:
+    """How production's relation differs from local's, as sentences; ``explained``: names that the migration makes."""
     if here.kind != there.kind:
         kind_here, kind_there = (_KINDS.get(r.kind, r.kind) for r in (here, there))
         yield f"{name} is {kind_here} on local and {kind_there} on production"

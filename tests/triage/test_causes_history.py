@@ -226,3 +226,52 @@ async def test_a_write_and_an_alter_in_two_files_of_one_transaction_is_told_from
         assert "pending trigger events" in error
         state = await triage(local, production, migration=path, error=error)
         assert TOGETHER not in causes(state), error + explain(state)
+
+
+# -- drift ---------------------------------------------------------------------------------------------------------------
+
+DRIFT = "schema-drift"
+DRIFTS = [
+    (
+        "a key for ON CONFLICT",
+        f"INSERT INTO {TABLE_SQL} VALUES (7, 'x') ON CONFLICT (id) DO NOTHING;",
+        f'ALTER TABLE {TABLE_SQL} DROP CONSTRAINT "Order\'s ""Items""_pkey"',
+        13,
+    ),
+    (
+        "an identity",
+        "ALTER TABLE plain ALTER COLUMN a DROP IDENTITY;",
+        "ALTER TABLE plain ALTER COLUMN a DROP IDENTITY",
+        12,
+    ),
+]
+PLAIN = f"{SHOP}CREATE TABLE plain (a int NOT NULL GENERATED ALWAYS AS IDENTITY, b int NOT NULL);"
+
+
+@pytest.mark.parametrize(("name", "sql", "fault", "major"), DRIFTS, ids=[d[0] for d in DRIFTS])
+async def test_a_table_that_was_changed_by_hand_is_named_with_what_differs(
+    name: str, sql: str, fault: str, major: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, sql + "\n")
+    with shop(major, PLAIN) as (local, production):
+        state = await triage(local, production, migration=path, seen="planned")
+        assert DRIFT not in causes(state), explain(state)
+        production.execute(fault)
+        error = psql(production, path, options=("-v", "VERBOSITY=verbose"))
+        assert "ERROR" in error, name
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == [DRIFT], error + explain(state)
+        assert fact(state, "history.drift")
+        run_the_checks(DRIFT, state, production)
+        assert psql(local, path) == ""
+
+
+async def test_differences_elsewhere_and_what_the_migration_makes_itself_are_no_drift(tmp_path: Path) -> None:
+    path = write(tmp_path, "INSERT INTO plain (b) VALUES (1) ON CONFLICT (b) DO NOTHING;\n")
+    with shop(17, PLAIN) as (local, production):
+        production.execute(f"CREATE INDEX ON {TABLE_SQL} (note)")
+        state = await triage(local, production, migration=path, error=psql(production, path))
+        assert DRIFT not in causes(state), "it fails on both sides" + explain(state)
+        path = write(tmp_path, f"ALTER TABLE {TABLE_SQL} ADD COLUMN a int;\n")
+        state = await triage(local, production, migration=path, seen="planned")
+        assert causes(state) == [], explain(state)

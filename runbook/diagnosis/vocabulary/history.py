@@ -76,6 +76,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "history",
+        "drift",
+        "list",
+        "differences between the sides in the tables of the statement at fault that the migration does not make: sentences",
+        ["index orders_email_key of public.orders exists only on local"],
+    ),
     ("history", "lock_held", "bool", "the tool's own lock (row or advisory) is held now", False),
 )
 """Group, name, type, meaning, sample."""
