@@ -52,6 +52,8 @@ def query(scene: Scene, node: Any, *, planned: bool = True, executed: bool = Tru
         if planned and executed and use.use == "read" and _reads_all(relation, node):
             for member in lineage(scene.catalog, relation):
                 scene.scan(member)
+    for insert in all_of(node, "InsertStmt") if planned else ():
+        _infer_arbiters(scene, insert)
     if not executed:
         return
     for sub in all_of(node, "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
@@ -151,6 +153,18 @@ def finds_by_index(relation: Relation, condition: Any) -> bool:
             if is_node(column, "ColumnRef") and strings(column.fields)[-1] in first:
                 return True
     return False
+
+
+def _infer_arbiters(scene: Scene, insert: Any) -> None:
+    """ON CONFLICT with a target: the planner opens every index to find the one, and keeps its lock.
+
+    Source: infer_arbiter_indexes (plancat.c). Without ON CONFLICT their locks end with the statement (ExecCloseIndices).
+    """
+    if not insert.HasField("on_conflict_clause") or not insert.on_conflict_clause.HasField("infer"):
+        return
+    relation = scene.find(insert.relation.schemaname or None, insert.relation.relname)
+    if relation is not None and relation.kind in ("r", "p"):
+        scene.lock_indexes(relation, RX)
 
 
 def _write(scene: Scene, node: Any) -> None:
