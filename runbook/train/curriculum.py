@@ -38,7 +38,7 @@ class Drill:
 
     ``needs``: evidence to read before acting, each a tuple of alternatives out of ``LOOKS``. ``rivals``: what else it
     could be -> where to look to rule it out. ``may_end``: application names of sessions that may be ended though nobody
-    waits for them. ``may_delete``: table -> rows that the repair has to remove. ``may_drop``: objects of a repair.
+    waits for them. ``may_delete``: table -> rows that the repair has to remove.
     """
 
     id: str
@@ -52,7 +52,6 @@ class Drill:
     rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     may_end: tuple[str, ...] = ()
     may_delete: Mapping[str, int] = field(default_factory=dict)
-    may_drop: tuple[str, ...] = ()
     lesson: str = ""
     par_minutes: int = 10
     questions: tuple[str, ...] = ()
@@ -172,7 +171,6 @@ def _drill(number: int, entry: dict[str, Any]) -> Drill:
         rivals={cause: _tuple(looks) for cause, looks in entry.get("rivals", {}).items()},
         may_end=_tuple(entry.get("may_end", ())),
         may_delete=entry.get("may_delete", {}),
-        may_drop=_tuple(entry.get("may_drop", ())),
         lesson=" ".join(entry["lesson"].split()),
         par_minutes=entry.get("par_minutes", 10),
         questions=tuple(" ".join(one.split()) for one in entry.get("questions", ())),

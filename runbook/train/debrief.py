@@ -192,7 +192,7 @@ def _fix(data: dict[str, Any], fixed: bool, gave_up: bool) -> Part:
         f"{'+' if data['migration'] else '-'} the migration {'has passed' if data['migration'] else 'has not passed'}",
         f"{'+' if data['workload'] else '-'} the application's work {'runs' if data['workload'] else 'does not run'}",
     ]
-    said += [f"- {why}" for why in data["why"]]
+    said += [f"- {why}" for why in data["why"] if f"- {why}" not in said]
     if gave_up:
         said.append("- given up")
     return Part("fix", FIX if fixed else 0, FIX, tuple(said))
@@ -277,7 +277,7 @@ def _path(state: State, begun_s: float) -> Iterator[Moment]:
         at = round(event.offset_s - begun_s, 1)
         what = ""
         match event.payload:
-            case ev.ScreenVisited(screen=screen):
+            case ev.ScreenVisited(screen=screen) if screen != "triage":  # where every dialog leads back to
                 what = f"looked at {screen}"
             case ev.CheckRun(side=side):
                 what = f"ran a check on {side}"

@@ -116,7 +116,7 @@ class Exercise:
     @property
     def story(self) -> str:
         """What the person on call is told."""
-        return self._world(self.drill.story)
+        return self._told(self.drill.story)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -139,7 +139,7 @@ class Exercise:
         self._still()
         if not self.hints_left:
             return None
-        text = self._world(self.drill.hints[self._hints])
+        text = self._told(self.drill.hints[self._hints])
         self._hints += 1
         self.session.record(ev.Trained("hint", text, {"number": self._hints}))
         return text
@@ -331,9 +331,11 @@ class Exercise:
         if self.over:
             raise NotNow("the exercise is over")
 
-    def _world(self, text: str) -> str:
-        """A text of the drill with this world's names."""
-        return self.stage.text(text)
+    def _told(self, text: str) -> str:
+        """A drill's prose as it is; what a scenario tells, with this world's tables. Deploys stay deploys."""
+        if self.drill.number:
+            return text
+        return "deploy".join(map(self.stage.text, text.split("deploy")))
 
 
 def _plain(trap: Trap | None) -> dict[str, object] | None:
@@ -386,12 +388,19 @@ async def enter(
 ) -> Exercise:
     """A trainee on a scenario that is in force already. Whoever calls ends it with ``session.finish()``."""
     from runbook.lab.fixed import before
+    from runbook.lab.scenario import DEPLOYER
 
     known = await before(now.stage)
     options = Options(
         sides=(
             SideChoice("local", now.local_dsn, "local", source="exercise"),
-            SideChoice("production", now.production_dsn, "production", source="exercise"),
+            SideChoice(
+                "production",
+                now.production_dsn,
+                "production",
+                source="exercise",
+                role=now.stage.text(DEPLOYER),
+            ),
         ),
         migration=now.migration_paths,
         error_text=now.error_text,

@@ -60,7 +60,7 @@ def harms(
     gone = (before.objects & of_local) - after.objects
     tables = {name.removeprefix("table ") for name in gone if name.startswith("table ")}
     for name in sorted(gone):
-        if name not in drill.may_drop and _table_of(name) not in tables:
+        if _table_of(name) not in tables:
             found.append(Harm("dropped", f"{clean_line(name)} is gone"))
     found += [Harm("power", clean_line(power)) for power in sorted(after.powers - before.powers)]
     return tuple(found)

@@ -116,7 +116,7 @@ async def _step(exercise: Exercise, word: str, given: Any, most_s: float | None)
             did = await exercise.execute(side, exercise.stage.text(wanted["sql"]), admin=bool(wanted.get("admin")))
             return f"{did.status}: {did.answer}"
         case "edit":
-            exercise.edit(str(given))
+            exercise.edit(exercise.stage.text(str(given)))
         case "resolve":
             did = await exercise.resolve()
             return f"{did.status}: {did.answer}"

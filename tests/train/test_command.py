@@ -133,7 +133,9 @@ def test_a_walk_asks_before_the_belief_and_knows_what_tells(played: tuple[Path, 
 def test_the_right_looks_and_names_score_all(played: tuple[Path, dict[str, object]]) -> None:
     known, _ = load()
     events = events_of(played)
-    given = [one for stop in stops(events, known) for one in (stop.right[0], *([right_choice(stop)] if stop.choices else []))]
+    given = [
+        one for stop in stops(events, known) for one in (stop.right[0], *([right_choice(stop)] if stop.choices else []))
+    ]
     told: list[str] = []
     answers = answers_of(*given)
     right, of = ask(events, known, tell=told.append, answer=lambda: next(answers))

@@ -10,13 +10,13 @@ import yaml
 
 from runbook.lab.scenario import find_scenario
 from runbook.playbook import load
-from runbook.train.curriculum import Drill, curriculum
+from runbook.train.curriculum import Drill, curriculum, find
 from runbook.train.debrief import CARE, DETECT, FIX, Debrief, debrief
 from runbook.train.exercise import Exercise, enter, exercise
 from runbook.train.script import follow, read
 
 SCRIPTS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "scripts.yaml").read_text())
-FEWER = {"cannot-order": 3_000, "waiting": 40_000}
+FEWER = {"no-saving": 3_000, "waiting": 40_000}
 """Orders on production, where their number makes how long the fault lasts; elsewhere 10,000."""
 DRILLS = pytest.mark.parametrize("drill", curriculum(), ids=[d.id for d in curriculum()])
 
@@ -60,6 +60,15 @@ async def test_the_trap_is_seen_and_costs(drill: Drill) -> None:
     assert bool(fell.harms) == bool(set(drill.trap.harms) if drill.trap else ()), fell.harms
     assert parts["detect"].points <= DETECT
     assert parts["fix"].points in (0, FIX)
+
+
+@pytest.mark.parametrize("name", ["same-file", "second-try"])
+async def test_a_drill_with_other_names_versions_and_tool_is_solved_in_the_same_way(name: str) -> None:
+    async with exercise(find(name), playbooks=load, folder=None, seed=5, smaller=10_000) as one:
+        assert one.stage.text("orders") != "orders"
+        solved = await played(one, SCRIPTS[name]["solve"])
+    assert solved.points == 100, solved.parts
+    assert solved.seed == 5
 
 
 def test_the_curriculum_has_twelve_drills_with_all_they_need() -> None:

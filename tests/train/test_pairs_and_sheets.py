@@ -59,7 +59,7 @@ def test_what_has_no_name_in_the_catalogue_is_not_drawn() -> None:
 
 
 def test_a_drill_is_found_by_its_number_its_id_and_a_scenario() -> None:
-    assert find("2") == find("dead-shop") == curriculum()[1]
+    assert find("2") == find("dead-service") == curriculum()[1]
     assert find("lock-queue").scenario == "lock-queue"
     with pytest.raises(UnknownDrill, match="train --list"):
         find("no-such-thing")

@@ -54,7 +54,7 @@ async def typed(app: RunbookApp, pilot: Pilot[int], text: str) -> None:
 
 
 async def test_somebody_solves_a_drill_with_keys_alone_and_reads_the_debrief() -> None:
-    async with training("dead-shop", suspects=False) as (one, app, pilot):
+    async with training("dead-service", suspects=False) as (one, app, pilot):
         assert "Kept from you" in text_on(app.screen)
         assert "blocks the application behind it" not in text_on(app.screen)
 
