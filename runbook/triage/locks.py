@@ -9,7 +9,16 @@ from runbook.migration.conflicts import conflicts
 from runbook.postgres.rows import PreparedTransactionRow, SessionRow
 from runbook.session.redaction import hide_literals
 from runbook.text import plural, shorten
-from runbook.triage import blocking_work, held_in_transaction, horizon, parents, pending_events, snapshots, tool_lock
+from runbook.triage import (
+    blocking_work,
+    held_in_transaction,
+    horizon,
+    parents,
+    pending_events,
+    snapshots,
+    standby_wait,
+    tool_lock,
+)
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.lock_tree import GRANT_FOR_SESSIONS
 from runbook.triage.migrator import Migrator, find_migrators
@@ -51,6 +60,7 @@ def examine(case: Case) -> Step:
     horizon.state(facts, side, waits, migrator)
     parents.state(facts, case, migrator, blocker)
     pending_events.state(facts, case)
+    standby_wait.state(facts, side, waits)
     held_in_transaction.state(facts, case, waits, migrator)
     _state_chain(facts, waits, migrator, blocker)
     tool_lock.state(facts, case, side, waits, migrators)

@@ -26,6 +26,7 @@ CAUSES = (
     "lock-wait-blocker-chain",
     "locks-accumulate-in-one-transaction",
     "exclusive-maintenance",
+    "waiting-for-synchronous-standby",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

@@ -96,6 +96,21 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("waits", "blocked_by_earlier", "bool", "all who wait for the migration wait for one of those tables", True),
     (
         "waits",
+        "sync_waiters",
+        "list",
+        "sessions whose commit has waited for a synchronous standby for a second or more (IPC:SyncRep), longest first",
+        [{**_SESSION, "pid": 5120, "query": "COMMIT", "wait_event_type": "IPC", "wait_event": "SyncRep"}],
+    ),
+    (
+        "waits",
+        "sync_names",
+        "str",
+        "synchronous_standby_names; empty: none, or synchronous_commit does not wait for them",
+        "FIRST 1 (replica1)",
+    ),
+    ("waits", "sync_standbys", "int", "standbys that are connected and synchronous now", 0),
+    (
+        "waits",
         "builds",
         "list",
         "statements that build an index CONCURRENTLY, running or yet to run: [{sql, file, line, relation}]",
