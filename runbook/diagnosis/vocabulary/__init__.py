@@ -26,6 +26,7 @@ from runbook.diagnosis.vocabulary import (
     schema,
     sides,
     tool_lock,
+    versions,
     waits,
 )
 
@@ -55,6 +56,7 @@ _OTHER = (
     *role.FACTS,
     *rights.FACTS,
     *login.FACTS,
+    *versions.FACTS,
     *schema.FACTS,
     *history.FACTS,
     *dependency.FACTS,
