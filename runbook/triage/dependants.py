@@ -40,6 +40,10 @@ _REFERENCES = re.compile(
     r'^Table "(?P<what>.+)" references "(?P<on>.+)"\.$'
 )  # TRUNCATE: heap_truncate_check_FKs (heap.c)
 _REFERENCES_IT = re.compile(r"^(?P<table>.+) references it by constraint (?P<constraint>.+)$")
+# find_composite_type_dependencies (tablecmds.c): names the relation without its schema
+_ROW_TYPE = re.compile(
+    r'^cannot alter \w+(?: table)? "(?P<on>.+)" because column "(?P<what>.+)\.(?P<column>.+)" uses (?:its row type|it)$'
+)
 _FORETOLD = re.compile(
     r"^(?P<what>.+?) (?:depends on|is generated from|requires) (?P<on>.+)$"
 )  # the forecast's own sentences
@@ -116,6 +120,8 @@ def _from_error(error: ErrorReport, table: str) -> Iterator[dict[str, Any]]:
             yield blocker(match["what"], on, "error")
     if error.sqlstate not in ("2BP01", "0A000", "42601"):
         return
+    if match := _ROW_TYPE.match(error.message):
+        yield blocker(f"column {match['column']} of table {match['what']}", f"type {match['on']}", "error")
     for line in (error.detail or "").splitlines():
         if match := _DEPENDS.match(line.strip()):
             yield blocker(match["what"], match["on"], "error")

@@ -7,6 +7,7 @@ from runbook.triage import (
     dependants,
     event_triggers,
     named_objects,
+    online_ddl,
     partitioned,
     references,
     replaced,
@@ -30,6 +31,7 @@ def state(facts: Facts, case: Case) -> None:
         event_triggers,
         databases,
         named_objects,
+        online_ddl,
     ):
         part.state(facts, case, fault)
 

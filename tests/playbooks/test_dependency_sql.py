@@ -27,6 +27,7 @@ CAUSES = (
     "tablespace-missing",
     "collation-missing",
     "foreign-server-missing",
+    "online-ddl-leftovers",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -523,3 +524,40 @@ def test_the_way_to_a_foreign_server_is_shown_and_made(kind: str, database: Data
         database.execute("CREATE SERVER the_server FOREIGN DATA WRAPPER postgres_fdw")
         run(database, made[0].sql)
         assert run(database, look.sql)[0][3] == BARE
+
+
+# -- leftovers of tools --------------------------------------------------------------------------------------------------
+
+
+@EXTREMES
+def test_what_pg_osc_left_is_found_and_dropped_but_for_the_original_table(items: Database) -> None:
+    items.execute(f"""
+        CREATE TABLE "My Schema"."pgosc_at_Order's_815029" (id int);
+        CREATE TABLE "My Schema".pgosc_st_orders_815029 (id int);
+        CREATE TABLE "My Schema".pgosc_op_table_orders (id int);
+        CREATE FUNCTION public.to_audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER primary_to_audit_table_trigger AFTER INSERT ON {Q_TABLE} FOR EACH ROW EXECUTE FUNCTION to_audit();
+    """)
+    row = {"tool": "pg-osc", "kind": "table", "name": "x", "relation": "x", "in_the_way": True}
+    book = facts(items, error={"sqlstate": "42P07"}, dependency={"leftovers": [row]})
+    look, write = blocks("online-ddl-leftovers", book, "fix")
+    assert [r[0] for r in run(items, look.sql)] == ["table", "table", "table", "trigger"]
+    for (sql,) in run(items, write.sql):
+        items.execute(sql)
+    assert [r[1] for r in run(items, look.sql)] == ['"My Schema".pgosc_op_table_orders']
+
+
+@EXTREMES
+def test_what_pg_repack_left_is_found(items: Database) -> None:
+    items.execute(f"""
+        CREATE SCHEMA repack;
+        CREATE TABLE repack.log_16500 (id bigserial PRIMARY KEY, row {Q_TABLE});
+        CREATE FUNCTION repack.repack_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER repack_trigger AFTER INSERT ON {Q_TABLE} FOR EACH ROW EXECUTE FUNCTION repack.repack_trigger();
+        ALTER TABLE {Q_TABLE} ADD COLUMN _pgroll_new_total int;
+    """)
+    row = {"tool": "pg_repack", "kind": "table", "name": "x", "relation": "x", "in_the_way": True}
+    book = facts(items, error={"sqlstate": "0A000"}, dependency={"leftovers": [row]})
+    look = blocks("online-ddl-leftovers", book, "fix", changes=False)[0]
+    found = {(r[0], r[1]) for r in run(items, look.sql)}
+    assert found == {("table", "repack.log_16500"), ("column", "_pgroll_new_total"), ("trigger", "repack_trigger")}

@@ -511,7 +511,35 @@ NAMED = [
     ),
 ]
 
-FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE, *FROZEN, *NAMED]
+# As pg_repack 1.5 and pg-osc make them; neither can be installed here.
+REPACK = """
+    CREATE SCHEMA repack;
+    CREATE TABLE repack.log_16500 (id bigserial PRIMARY KEY, pk int, row depot);
+    CREATE FUNCTION repack.repack_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER repack_trigger AFTER INSERT ON depot FOR EACH ROW EXECUTE FUNCTION repack.repack_trigger();
+"""
+LEFT = [
+    Fault("online-ddl-leftovers", name, migration, fault, major=major)
+    for name, migration, fault, major in (
+        ("row-type", "ALTER TABLE depot ADD COLUMN extra int DEFAULT 7;", REPACK, 18),
+        ("row-type-of-type", "ALTER TABLE depot ALTER COLUMN weight TYPE bigint;", REPACK, 12),
+        ("drop", "DROP VIEW stock; DROP TABLE depot;", REPACK, 15),
+        (
+            "index-of-the-old-table",
+            "CREATE INDEX depot_code_idx ON depot (code);",
+            "CREATE TABLE pgosc_op_table_depot (code text); CREATE INDEX depot_code_idx ON pgosc_op_table_depot (code)",
+            16,
+        ),
+        (
+            "column",
+            "ALTER TABLE depot ADD COLUMN _pgroll_new_code text;",
+            "ALTER TABLE depot ADD COLUMN _pgroll_new_code varchar(20)",
+            14,
+        ),
+    )
+]
+
+FAULTS = [*ON_COLUMNS, *ON_FUNCTIONS, *ON_KEYS, *ENDS, *PARTITIONS, *IMMUTABLE, *FROZEN, *NAMED, *LEFT]
 IDS = [f"{f.cause}-{f.name}" for f in FAULTS]
 OURS = {f.cause for f in FAULTS}
 
@@ -625,6 +653,16 @@ NEIGHBOURS = {
         GUARD.replace("RAISE EXCEPTION", "RAISE NOTICE")
         + "CREATE EVENT TRIGGER frozen ON ddl_command_start EXECUTE FUNCTION ops.refuse()",
         None,
+    ),
+    "a table whose row type is used by one of its own kind": (
+        "ALTER TABLE depot ADD COLUMN extra int DEFAULT 7;",
+        "CREATE TABLE journal (id int, was depot)",
+        "dependent-function-or-type",
+    ),
+    "an index that somebody made, beside a tool's table": (
+        "CREATE INDEX depot_code_idx ON depot (code);",
+        "CREATE TABLE pgosc_op_table_depot (code text); CREATE INDEX depot_code_idx ON depot (code)",
+        "object-already-exists",
     ),
     "values that do not fit": (
         "ALTER TABLE depot ALTER COLUMN weight TYPE smallint;",

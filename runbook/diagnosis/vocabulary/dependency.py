@@ -163,5 +163,21 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "dependency",
+        "leftovers",
+        "list",
+        "what pg_repack, pgroll or pg-osc left behind on production: [{tool, kind, name, relation, in_the_way}]; "
+        "kind: table, column, trigger, index, constraint; in_the_way: the error names it, or what exists belongs to it",
+        [
+            {
+                "tool": "pg_repack",
+                "kind": "table",
+                "name": "repack.log_16500",
+                "relation": "repack.log_16500",
+                "in_the_way": True,
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""
