@@ -43,6 +43,11 @@ def count(n: float) -> str:
     return f"{n / 1_000_000_000:.3g} billion"
 
 
+def percent(probability: float) -> str:
+    """``99 %``; certainty is never claimed by rounding."""
+    return f"{min(max(round(probability * 100), 1 if probability > 0 else 0), 99)} %"
+
+
 def lock_name(mode: str) -> str:
     """``AccessExclusiveLock`` -> ``ACCESS EXCLUSIVE``, as the documentation writes it."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()

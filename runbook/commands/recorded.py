@@ -60,7 +60,8 @@ def show(session: str, verify: bool) -> int:
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="markdown", show_default=True)
 @click.option("--output", "-o", metavar="PATH", help="A file or folder; stdout when it is left out.")
 @click.option("--template", metavar="FOLDER", help="A folder of Jinja2 templates that come before the shipped ones.")
-def export(session: str, format_: str, output: str | None, template: str | None) -> int:
+@click.option("--screens", is_flag=True, help="With the app's screens as pictures in it (HTML only).")
+def export(session: str, format_: str, output: str | None, template: str | None, screens: bool) -> int:
     """Write a recorded session as a transcript, a postmortem's draft or a message for a chat."""
     from runbook.config import load
     from runbook.session.journal import read
@@ -75,10 +76,18 @@ def export(session: str, format_: str, output: str | None, template: str | None)
     for problem in recording.problems:
         click.echo(f"runbook: {clean(problem)}", err=True)
     state = fold_all(recording.events, State(path=str(path)))
+    pictures = []
+    if screens:
+        if format_ != "html":
+            raise Failed("--screens belongs to --format html: no other form shows pictures.")
+        from runbook.tui.photographs import photographs
+
+        pictures = photographs(recording.events, playbooks)
     if output is None:
-        click.echo(render(state, playbooks, format_, templates, recording.problems), nl=False)
+        click.echo(render(state, playbooks, format_, templates, recording.problems, pictures), nl=False)
     else:
-        click.echo(str(write(state, playbooks, format_, Path(output), templates, recording.problems)), err=True)
+        written = write(state, playbooks, format_, Path(output), templates, recording.problems, pictures)
+        click.echo(str(written), err=True)
     return EXIT_OK
 
 

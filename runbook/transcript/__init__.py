@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from runbook.playbook import Playbook
     from runbook.session.state import State
 
@@ -46,10 +48,12 @@ def render(
     format: str,
     templates: Path | None = None,
     gaps: Sequence[str] = (),
+    screens: Sequence[tuple[str, Markup]] = (),
 ) -> str:
     """The transcript as text. ``templates``: a folder whose Jinja2 templates come before ours.
 
     ``gaps``: lines of the journal that could not be read or were changed, each as a sentence; a transcript tells them.
+    ``screens``: title and SVG of screens that an HTML transcript shows.
 
     Raises ``ExportError`` for a format that does not exist and, with file and line, for what is wrong in a template.
     """
@@ -58,6 +62,8 @@ def render(
         raise ExportError(f"there is no format {format!r}; there are: {', '.join(FORMATS)}")
     if templates is not None:
         _check(templates, form)
+    if screens and form.name != "html":
+        raise ExportError("only an HTML transcript shows screens")
     if form.template is None:
         from runbook.documents import to_json, triage
 
@@ -65,7 +71,9 @@ def render(
     from runbook.transcript.dialects import dialect_of
     from runbook.transcript.templating import rendered
 
-    return rendered(form.template, dialect_of(form.template), templates, _values(state, playbooks, gaps))
+    return rendered(
+        form.template, dialect_of(form.template), templates, {**_values(state, playbooks, gaps), "screens": screens}
+    )
 
 
 def write(
@@ -75,9 +83,10 @@ def write(
     path: Path,
     templates: Path | None = None,
     gaps: Sequence[str] = (),
+    screens: Sequence[tuple[str, Markup]] = (),
 ) -> Path:
     """Write the transcript to ``path`` (a file, or a folder to put it in), readable by its owner only."""
-    text = render(state, playbooks, format, templates, gaps)
+    text = render(state, playbooks, format, templates, gaps, screens)
     try:
         if path.is_dir():
             path = path / f"{state.session_id}{FORMS[format].suffix}"

@@ -12,6 +12,7 @@ from runbook.migration.result import Forecast
 from runbook.session.events import CauseView, SideSeen
 from runbook.session.state import State
 from runbook.text import clean_line, plural, shorten
+from runbook.words import percent
 
 Change = Literal["appeared", "gone", "changed"]
 
@@ -389,7 +390,7 @@ def _named_by_group(facts: Iterable[FactChange]) -> list[str]:
 
 def _cause_lines(cause: CauseChange) -> list[str]:
     def held(one: Held | None) -> str:
-        return "not suspected" if one is None else f"{one.verdict.replace('_', ' ')} {one.probability * 100:.0f} %"
+        return "not suspected" if one is None else f"{one.verdict.replace('_', ' ')} {percent(one.probability)}"
 
     return [
         shorten(f"{held(cause.a)} -> {held(cause.b)}  {cause.title}", 160),

@@ -31,7 +31,7 @@ from runbook.text import clean, clean_line, plural, shorten
 from runbook.transcript import ExportError
 from runbook.transcript.moments import lock_words
 from runbook.transcript.times import instant
-from runbook.words import count, duration, size
+from runbook.words import count, duration, percent, size
 
 OURS = "runbook"
 """Our templates by that prefix, for those that build on them: ``{% extends "runbook/transcript.html.jinja" %}``."""
@@ -98,7 +98,7 @@ def environment(dialect: Dialect, folder: Path | None = None) -> ImmutableSandbo
         rows=count,
         lock=lock_words,
         shorten=shorten,
-        percent=lambda probability: f"{probability * 100:.0f} %",
+        percent=percent,
         plural=plural,
         clock=_clock,
         day=_day,

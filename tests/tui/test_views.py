@@ -20,8 +20,9 @@ from runbook.tui.views.sql_block import pieces, sql_block
 from runbook.tui.views.statement import detail
 from runbook.tui.views.statements import statements
 from runbook.tui.views.steps import PROBES, steps
-from runbook.tui.views.suspects import percent, suspects
+from runbook.tui.views.suspects import suspects
 from runbook.tui.views.timeline import timeline
+from runbook.words import percent
 from tests.tui import incident
 
 HOSTILE = [

@@ -18,7 +18,7 @@ from runbook.tui.lines import Line, fit, line, paragraph
 from runbook.tui.paint import Lines, Painted
 from runbook.tui.screens.base import SessionScreen
 from runbook.tui.views.sql_block import last_check, pieces, sql_block, title
-from runbook.tui.views.suspects import percent
+from runbook.words import percent
 
 if TYPE_CHECKING:
     from runbook.tui.app import RunbookApp

@@ -6,6 +6,7 @@ from runbook.session.events import CauseView, Diagnosed
 from runbook.session.state import State
 from runbook.triage.model import STEP_TITLES
 from runbook.tui.lines import Line, fit, line, paragraph, wrap
+from runbook.words import percent
 
 _VERDICT = {
     "proved": ("proved", "bad bold"),
@@ -60,11 +61,6 @@ def _cause(cause: CauseView, width: int, most: int) -> list[Line]:
 
 def _unseen(because: str, missing: tuple[str, ...]) -> str:
     return f"{because} (not seen: {'; '.join(missing)})" if missing else f"{because} (not seen)"
-
-
-def percent(probability: float) -> str:
-    """``99 %``; certainty is never claimed by rounding."""
-    return f"{min(max(round(probability * 100), 1 if probability > 0 else 0), 99)} %"
 
 
 def bar(probability: float, width: int, paint: str, word: str = "", key: str | None = None) -> Line:

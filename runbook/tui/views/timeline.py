@@ -14,8 +14,7 @@ from runbook.tui.lines import Line, fit, line, paragraph
 from runbook.tui.views.header import clock
 from runbook.tui.views.lock_tree import age, lock_tree
 from runbook.tui.views.sql_block import result
-from runbook.tui.views.suspects import percent
-from runbook.words import duration
+from runbook.words import duration, percent
 
 
 @dataclass(frozen=True, slots=True)
