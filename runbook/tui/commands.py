@@ -54,7 +54,9 @@ def commands(app: RunbookApp, screen: Screen[Any]) -> Iterator[SystemCommand]:
         yield SystemCommand(f"Playbook: {clean_line(cause.title)}", "Open it", partial(app.open_playbook, cause.id))
     yield SystemCommand("Copy", "Copy what is selected (c)", app.action_copy)
     yield SystemCommand("Write to a file", "Write what is selected (w)", app.action_write)
-    yield SystemCommand("Export", "The session as Markdown, HTML, a postmortem, a chat message or JSON (e)", app.action_export)
+    yield SystemCommand(
+        "Export", "The session as Markdown, HTML, a postmortem, a chat message or JSON (e)", app.action_export
+    )
     if app.source.live:
         yield SystemCommand("Look again", "Look at both sides again (r)", app.action_look_again)
         yield SystemCommand("Note", "A note with the time (n)", app.action_note)
