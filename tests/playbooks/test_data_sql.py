@@ -349,3 +349,59 @@ def test_a_foreign_key_is_true_again_when_the_orphans_are_settled(items: Databas
     assert ("it's a key", "f", True) in look(cause, book, items, "verify")
     kept = items.execute("SELECT confdeltype FROM pg_constraint WHERE contype = 'f'")
     assert kept == [("n",)], "the key is the same as before"
+
+
+# -- labels and lookup rows ---------------------------------------------------------------------------------------------
+
+
+def test_a_label_is_added_where_local_has_it(items: Database) -> None:
+    items.execute("""CREATE TYPE "My Schema"."it's a State" AS ENUM ('new', 'it''s done')""")
+    row = {
+        "type": '"My Schema"."it\'s a State"',
+        "label": "in 'work'",
+        "labels": ["new", "it's done"],
+        "after": "new",
+        "on_local": "yes",
+    }
+    cause = "lookup-value-missing"
+    book = facts(items, error={"sqlstate": "22P02"}, data={"missing_label": [row], "missing_parent": []})
+    [add] = changes(cause, book)
+    assert look(cause, book, items, "verify") == []
+    run(items, add)
+    run(items, add)
+    assert [r[0] for r in look(cause, book, items)] == ["new", "in 'work'", "it's done"]
+    assert look(cause, book, items, "verify") == [("in 'work'",)]
+
+
+def test_a_lookup_row_is_taken_over_with_all_its_columns(items: Database) -> None:
+    parent = '"My Schema"."100% it\'s"'
+    made = (
+        f'CREATE TABLE {parent} ("Co de" text PRIMARY KEY, id int GENERATED ALWAYS AS IDENTITY, at date, tags text[])'
+    )
+    items.execute(made)
+    row = {
+        "constraint": "k",
+        "relation": TABLE,
+        "parent": parent,
+        "columns": ['"Co de"'],
+        "value": "B's",
+        "rows": 0,
+        "rows_local": 1,
+    }
+    cause = "lookup-value-missing"
+    book = facts(items, error={"sqlstate": "23503"}, data={"missing_label": [], "missing_parent": [row]})
+    assert look(cause, book, items, "verify") == [(0,)]
+    local = create_database(items.major)
+    try:
+        local.execute(
+            f'CREATE SCHEMA "My Schema"; {made};'
+            f"INSERT INTO {parent} VALUES ('x'); INSERT INTO {parent} VALUES ('B''s', DEFAULT, '2026-02-03', ARRAY['a', 'b'])"
+        )
+        [(statement,)] = run(local, blocks(cause, book, "fix")[1].sql)
+    finally:
+        drop_database(local)
+    run(items, statement)
+    run(items, statement)
+    assert items.execute(f"SELECT id, at::text, tags FROM {parent}") == [(2, "2026-02-03", ["a", "b"])]
+    assert look(cause, book, items, "verify") == [(1,)]
+    assert len(look(cause, book, items)) == 1

@@ -52,6 +52,8 @@ class Fault:
     major: int = 18
     planned: bool = False
     both: str = ""
+    local: str = ""
+    """What only local has: then the migration fails on production without a fault."""
     name: str = ""
     alike: str = ""
     """What the error alone is rightly taken for, when no server can be asked."""
@@ -181,6 +183,8 @@ def databases(request: pytest.FixtureRequest) -> Iterator[tuple[Database, Databa
     made = [create_database(major) for major in (18, nearest)]
     for database in made:
         database.execute(SHOP + fault.both)
+    if fault.local:
+        made[0].execute(fault.local)
     yield made[0], made[1]
     for database in made:
         drop_database(database)
@@ -209,7 +213,8 @@ async def test_the_cause_is_named_and_no_neighbour_is_called_likely(
     fault: Fault, databases: tuple[Database, Database], tmp_path: Path
 ) -> None:
     local, production = databases
-    production.execute(fault.fault)
+    if fault.fault:
+        production.execute(fault.fault)
     path = write(tmp_path, fault.migration + "\n")
     if fault.planned:
         state = await triage(local, production, migration=path, seen="planned")
@@ -229,6 +234,8 @@ async def test_without_the_fault_the_cause_is_not_named(
 ) -> None:
     local, production = databases
     path = write(tmp_path, fault.migration + "\n")
+    if fault.local:
+        production.execute(fault.local)
     state = await triage(local, production, migration=path, seen="planned")
     assert OURS.isdisjoint(causes(state)), explain(state)
     assert "ERROR" not in psql(production, path, options=("-1",))
@@ -255,6 +262,9 @@ NEIGHBOURS = [
         "INSERT INTO item VALUES (9, 900, 1)",
     ),
     ("UPDATE item SET count = -1 WHERE id = 2;", ""),
+    ("DELETE FROM depot WHERE id = 2;", ""),
+    ("INSERT INTO item VALUES ('seven', 1, 1);", ""),
+    ("CREATE TYPE kind AS ENUM ('a'); ALTER TABLE depot ALTER code TYPE kind USING code::kind;", ""),
     ("INSERT INTO item VALUES (9, 1, -1);", "ALTER TABLE item DROP CONSTRAINT counted; " + CHECK_NOT_VALID),
     ("ALTER TABLE booking ADD CHECK (id > 5);", ""),
     ("ALTER TABLE depot ADD UNIQUE (weight);", "UPDATE depot SET weight = 1 WHERE id < 5"),

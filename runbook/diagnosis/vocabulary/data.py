@@ -109,6 +109,40 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "data",
+        "missing_label",
+        "list",
+        "the label that production's enum lacks, at most one: [{type, label, labels, after, on_local}]; labels: those it "
+        "has; after: the one that stands before it on local, or empty; on_local: yes, no or unknown",
+        [
+            {
+                "type": "public.status",
+                "label": "archived",
+                "labels": ["new", "paid"],
+                "after": "paid",
+                "on_local": "yes",
+            }
+        ],
+    ),
+    (
+        "data",
+        "missing_parent",
+        "list",
+        "the row that the migration's own rows refer to and that production lacks, at most one: [{constraint, relation, "
+        "parent, columns, value, rows, rows_local}]; parent: the table it should be in; value: of its key, as DETAIL has it",
+        [
+            {
+                "constraint": "orders_status_fkey",
+                "relation": "public.orders",
+                "parent": "public.statuses",
+                "columns": ["code"],
+                "value": "archived",
+                "rows": 4,
+                "rows_local": 5,
+            }
+        ],
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
