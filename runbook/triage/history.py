@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from runbook.migration.model import MigrationFile
 from runbook.postgres.rows import HistoryEntry, HistoryTableRow
 from runbook.sql import quote_qualified
-from runbook.triage import drift, partial, together
+from runbook.triage import drift, order, partial, together
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 
@@ -92,7 +92,12 @@ def _goose(row: Values) -> Applied | None:
 
 def _sqlx(row: Values) -> Applied:
     ok = _true(row.get("success"))
-    return Applied(str(row.get("version") or ""), "applied" if ok else "failed", row.get("checksum"))
+    checksum = (row.get("checksum") or "").removeprefix("\\x")  # bytea, as to_jsonb writes it
+    return Applied(str(row.get("version") or ""), "applied" if ok else "failed", checksum)
+
+
+def _drizzle(row: Values) -> Applied:
+    return Applied(str(row.get("created_at") or ""), "applied", row.get("hash"))
 
 
 def _django(row: Values) -> Applied:
@@ -114,7 +119,7 @@ READERS: Mapping[str, Callable[[Values], Applied | None]] = {
     "dbmate": _plain("version"),
     "golang-migrate": _golang,
     "prisma": _prisma,
-    "drizzle": _plain("hash"),
+    "drizzle": _drizzle,
     "flyway": _flyway,
     "liquibase": _plain("id"),
     "goose": _goose,
@@ -157,6 +162,11 @@ def examine(case: Case) -> Step:
             "out_of_order",
             "only_local",
             "lock_held",
+            "late_are",
+            "late_makers",
+            "edited_are",
+            "unknown_are",
+            "unknown_newer",
         )
         facts.unknown_all([f"history.{n}" for n in names], reason)
         return Step(
@@ -169,6 +179,9 @@ def examine(case: Case) -> Step:
     _state_leftovers(facts, case)
     comparison = _compare(history, other, case)
     _state(facts, side, history, other, comparison)
+    tool = history.tool if history is not None else ""
+    late, unknown = comparison.out_of_order, comparison.unknown
+    order.state(facts, case, tool, late, unknown, lambda f: version_of(tool, f), _order)
     rows = tuple(_rows(case, histories, history, other, comparison))
     verdict, summary, badge = _summary(history, comparison, rows)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

@@ -83,6 +83,17 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "differences between the sides in the tables of the statement at fault that the migration does not make: sentences",
         ["index orders_email_key of public.orders exists only on local"],
     ),
+    ("history", "late_are", "str", "what the tool does with out_of_order files: refuses, skips, run", "refuses"),
+    (
+        "history",
+        "late_makers",
+        "list",
+        "statements of out_of_order files that create what the error misses: [{name, kind, file, line, version}]",
+        [{"name": "orders", "kind": "relation", "file": "V2__orders.sql", "line": 1, "version": "2"}],
+    ),
+    ("history", "edited_are", "str", "what the tool does with edited files: refuses, warns, ignored", "refuses"),
+    ("history", "unknown_are", "str", "what the tool does with unknown versions: refuses, ignored", "refuses"),
+    ("history", "unknown_newer", "bool", "every unknown version is newer than the newest file", False),
     ("history", "lock_held", "bool", "the tool's own lock (row or advisory) is held now", False),
 )
 """Group, name, type, meaning, sample."""
