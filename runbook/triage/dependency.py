@@ -1,8 +1,9 @@
-"""What the statement at fault meets in the schema beyond its own table: every fact of the group dependency."""
+"""What the statement at fault meets in the schema beyond its own table: every fact of the groups dependency and after."""
 
 from __future__ import annotations
 
 from runbook.triage import (
+    after,
     databases,
     dependants,
     event_triggers,
@@ -19,7 +20,7 @@ from runbook.triage.failing import AtFault, statement_at_fault
 
 
 def state(facts: Facts, case: Case) -> None:
-    """State every ``dependency.*`` fact."""
+    """State every ``dependency.*`` and ``after.*`` fact."""
     fault = statement_at_fault(case) or _foretold(case)
     for part in (
         dependants,
@@ -34,6 +35,7 @@ def state(facts: Facts, case: Case) -> None:
         online_ddl,
     ):
         part.state(facts, case, fault)
+    after.state(facts, case)
 
 
 def _foretold(case: Case) -> AtFault | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook.diagnosis.vocabulary import (
+    after,
     answers,
     data,
     dependency,
@@ -60,6 +61,7 @@ _OTHER = (
     *schema.FACTS,
     *history.FACTS,
     *dependency.FACTS,
+    *after.FACTS,
     *waits.FACTS,
     *tool_lock.FACTS,
     *data.FACTS,
