@@ -65,6 +65,8 @@ def train(
     for number, one in enumerate(drills, 1):
         if len(drills) > 1:
             click.echo(f"exercise {number} of {len(drills)}", err=True)
+        if number > 1 and steps is None:
+            click.pause("Enter begins the next one", err=True)
         code = _play(one, seed or 0, steps, suspects=not without_suspects, as_json=as_json, no_record=no_record)
     return code
 

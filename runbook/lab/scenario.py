@@ -356,6 +356,12 @@ WRITES = (
 )
 
 
+def rows_at_first(scenario: Scenario) -> Mapping[str, int]:
+    """Rows of production's tables before anything happens in ``scenario``, by the names in shop.sql."""
+    orders = scenario.orders
+    return {"customers": orders // 10, "products": 500, "orders": orders, "order_items": scenario.items}
+
+
 def _start(scenario: Scenario, side: Side) -> Server:
     """One side's server with roles, schema and data in it."""
     import hashlib

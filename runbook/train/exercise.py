@@ -17,6 +17,7 @@ from runbook.session import events as ev
 from runbook.session.live import LiveSession, Options, Playbooks, SideChoice
 from runbook.session.source import Listener
 from runbook.session.state import State
+from runbook.sql import quote_literal
 from runbook.text import clean_line, shorten
 
 if TYPE_CHECKING:
@@ -260,6 +261,10 @@ class Exercise:
         killed = [
             s for s in self._ended if innocent(s, deployer=stage.text(DEPLOYER), nothing_wrong=quiet, may_end=may_end)
         ]
+        if not drill.number:
+            drill = replace(drill, may_delete=await self._brought_by_the_fault())
+        else:
+            drill = replace(drill, may_delete={stage.text(table): count for table, count in drill.may_delete.items()})
         found = harms(
             drill,
             self._known.census,
@@ -267,7 +272,6 @@ class Exercise:
             killed,
             self._acts,
             of_local=await census.objects_of_local(stage),
-            renamed={table: stage.text(table) for table in drill.may_delete},
         )
         return {
             "drill": drill.id,
@@ -290,6 +294,23 @@ class Exercise:
             "lesson": drill.lesson,
             "par_minutes": drill.par_minutes,
         }
+
+    async def _brought_by_the_fault(self) -> dict[str, int]:
+        """Rows that production has and would not have without the fault: a drawn exercise's repair may remove so many.
+
+        The shop's tables begin with a known number; a table of the scenario's own is as local has it.
+        """
+        from runbook.lab.scenario import rows_at_first
+
+        first = {self.stage.text(table): count for table, count in rows_at_first(self._now.scenario).items()}
+        allowed = {}
+        for name, rows in self._known.census.rows.items():
+            if name not in first:
+                there = await self.stage.execute("local", f"SELECT to_regclass({quote_literal(name)}) IS NOT NULL")
+                counted = await self.stage.execute("local", f"SELECT count(*) FROM {name}") if there[0][0] else [(0,)]
+                first[name] = counted[0][0]
+            allowed[name] = max(rows.count - first[name], 0)
+        return allowed
 
     async def _trap_shows(self) -> bool:
         if self.drill.trap is None or self.drill.trap.shows is None or not self._acted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,16 +47,12 @@ def harms(
     acts: Sequence[Did],
     *,
     of_local: frozenset[str],
-    renamed: Mapping[str, str] | None = None,
 ) -> tuple[Harm, ...]:
-    """All of it. ``of_local``: objects of local, where the migration passed: what is missing there, it removes itself.
-
-    ``renamed``: the drill's table names -> as they are called in this world.
-    """
+    """All of it. ``of_local``: objects of local, where the migration passed: what is missing there, it removes itself."""
     if not any(not act.only_read for act in acts):
         return ()  # whoever only looked has harmed nothing
     found = [Harm("killed", f"{clean_line(s.application)} ({s.role}, pid {s.pid}) was in nobody's way") for s in killed]
-    found += _rows(drill, before, after, renamed or {})
+    found += _rows(drill, before, after)
     gone = (before.objects & of_local) - after.objects
     tables = {name.removeprefix("table ") for name in gone if name.startswith("table ")}
     for name in sorted(gone):
@@ -75,14 +71,13 @@ def _table_of(name: str) -> str | None:
     return None
 
 
-def _rows(drill: Drill, before: Census, after: Census, renamed: Mapping[str, str]) -> list[Harm]:
-    allowed = {renamed.get(table, table): count for table, count in drill.may_delete.items()}
+def _rows(drill: Drill, before: Census, after: Census) -> list[Harm]:
     found = []
     for table, then in before.rows.items():
         now = after.rows.get(table)
         if now is None or not now.exact:
             continue  # dropped: told as such; locked: nobody can say
-        lost = then.count - now.count - allowed.get(table, 0)
+        lost = then.count - now.count - drill.may_delete.get(table, 0)
         if lost > 0:
             found.append(Harm("rows", f"{plural(lost, 'row')} of {clean_line(table)} too many went"))
     return found
