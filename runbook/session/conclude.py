@@ -116,6 +116,7 @@ def prepare(case: Case) -> Case:
     from runbook.triage.implied import implied_migration
     from runbook.triage.observed import throughput
     from runbook.triage.pending import pending_migration
+    from runbook.triage.writer import writer
 
     migration = case.migration or implied_migration(case)
     if migration is None:
@@ -134,6 +135,8 @@ def prepare(case: Case) -> Case:
         failing = migration.statements[0]
     production = case.production.catalog if case.production else None
     local = case.local.catalog if case.local else None
+    if failing is None and case.error is not None and case.given and case.error.statement is None:
+        failing = writer(case.error, migration, production) if case.seen != "broken" else None
     assumed = Catalog.assumed(local.server_version_num if local else 180000)
     held = held_locks(case.production) if case.production else ()
     measured = throughput(case.production) if case.production else None

@@ -116,22 +116,22 @@ def _named(key: Any, value: Any, removed: Counter[str] | None) -> Any:
 
 _LITERAL = re.compile(
     r"(?P<string>(?:\b[eEbBxXnN])?'(?:[^'\\]|''|\\.)*(?:'|\Z))|(?P<dollar>\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))|"
-    r"(?P<number>(?<![\w.])\d{7,}(?![\w.]))|(?P<ident>\"(?:[^\"]|\"\")*\")",
+    r"(?P<number>(?<![\w.$])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]))|(?P<ident>\"(?:[^\"]|\"\")*\")",
     re.S,
 )
 
 
 def hide_literals(sql: str) -> str:
-    """Another session's query without its string literals and long numbers: they are customers' data.
+    """Another session's query without its literals: they are customers' data.
 
     As it is where ``--keep-literals`` was given.
     """
     return sql if keep_literals.get() else _hidden(sql)
 
 
-def without_literals(sql: str) -> str:
-    """``sql`` without its string literals and long numbers, whatever was asked for."""
-    return _hidden(sql)
+def without_literals(sql: str, *, numbers: bool = True) -> str:
+    """``sql`` without its literals, whatever was asked for; with its ``numbers`` where they tell statements apart."""
+    return _hidden(sql, numbers=numbers)
 
 
 def string_literals(sql: str) -> list[str]:
@@ -139,10 +139,19 @@ def string_literals(sql: str) -> list[str]:
     return [match.group() for match in _LITERAL.finditer(sql) if match["string"] is not None]
 
 
-def _hidden(sql: str) -> str:
+_DEFINES = re.compile(
+    r"\s*(?:ALTER|CREATE|DROP|COMMENT|GRANT|REVOKE|REINDEX|VACUUM|ANALYZE|CLUSTER|LOCK|REFRESH|SET)\b", re.I
+)
+
+
+def _hidden(sql: str, *, numbers: bool = True) -> str:
+    keeps = not numbers or _DEFINES.match(sql) is not None  # those of DDL are lengths and precisions
+
     def hidden(match: re.Match[str]) -> str:
         if match["ident"] is not None:
             return match.group()
-        return "…" if match["number"] is not None else "'…'"
+        if match["number"] is not None:
+            return match.group() if keeps else "…"
+        return "'…'"
 
     return _LITERAL.sub(hidden, sql)

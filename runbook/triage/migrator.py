@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runbook.migration.model import Statement
 from runbook.postgres.rows import SessionRow
-from runbook.session.redaction import hide_literals
+from runbook.session.redaction import without_literals
 from runbook.triage.case import Case
 from runbook.triage.waits import DDL, DML, Waits, label
 
@@ -51,8 +51,8 @@ def find_migrators(case: Case, waits: Waits) -> list[Migrator]:
 
 
 def normalise(sql: str) -> str:
-    """A statement without comments, case, white space and literals, for comparing what runs with what is in a file."""
-    text = hide_literals(_COMMENT.sub(" ", sql))
+    """A statement without comments, case, white space and strings, for comparing what runs with what is in a file."""
+    text = without_literals(_COMMENT.sub(" ", sql), numbers=False)
     return re.sub(r"\s+", " ", text).strip().rstrip(";").strip().lower()
 
 

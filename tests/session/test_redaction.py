@@ -152,4 +152,6 @@ def test_nothing_secret_is_in_the_journal_wherever_it_came_in(tmp_path: Path) ->
 
 def test_other_sessions_literals_are_hidden_and_names_kept() -> None:
     sql = """SELECT "Order", 'ann''s', E'a\\'b', $x$ secret $x$, 4111111111111111, 42 FROM t WHERE a = 'open"""
-    assert hide_literals(sql) == """SELECT "Order", '…', '…', '…', …, 42 FROM t WHERE a = '…'"""
+    assert hide_literals(sql) == """SELECT "Order", '…', '…', '…', …, … FROM t WHERE a = '…'"""
+    assert hide_literals("UPDATE t1 SET a2 = $1, b = 1.5e3 WHERE id=7") == "UPDATE t1 SET a2 = $1, b = … WHERE id=…"
+    assert hide_literals("ALTER TABLE t ALTER a TYPE numeric(10,2)") == "ALTER TABLE t ALTER a TYPE numeric(10,2)"
