@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runbook.triage import expected_values, fired_triggers, made_values, old_rules, spent_sequences
+from runbook.triage import encodings, expected_values, fired_triggers, made_values, old_rules, spent_sequences
 from runbook.triage.case import Case, Facts
 
 
 def state(facts: Facts, case: Case) -> None:
     """State every ``data.*`` fact."""
-    for part in (made_values, spent_sequences, fired_triggers, old_rules, expected_values):
+    for part in (made_values, spent_sequences, fired_triggers, old_rules, expected_values, encodings):
         part.state(facts, case)

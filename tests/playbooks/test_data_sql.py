@@ -405,3 +405,40 @@ def test_a_lookup_row_is_taken_over_with_all_its_columns(items: Database) -> Non
     assert items.execute(f"SELECT id, at::text, tags FROM {parent}") == [(2, "2026-02-03", ["a", "b"])]
     assert look(cause, book, items, "verify") == [(1,)]
     assert len(look(cause, book, items)) == 1
+
+
+# -- encodings ----------------------------------------------------------------------------------------------------------
+
+
+def test_bytes_that_are_no_utf8_are_found_where_nothing_checked_them(items: Database) -> None:
+    with psycopg.connect(items.server.dsn(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {items.name}".encode())
+        connection.execute(
+            f"CREATE DATABASE {items.name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'".encode()
+        )
+    items.execute(SETUP + f"UPDATE {TABLE} SET {COLUMN} = E'K\\xf6ln' WHERE \"Id\" = 1")
+    book = facts(items, error={"sqlstate": "22021"}, production={"encoding": "SQL_ASCII"})
+    [find] = changes("encoding-mismatch", book)
+    with items.connect() as connection:
+        found = [
+            cursor.fetchall()
+            for statement in split(find)[0]
+            if (cursor := connection.execute(statement.sql.encode())).description
+        ]
+    assert [
+        [(bytes(value) if isinstance(value, bytes) else value.encode(), n) for value, n in rows] for rows in found
+    ] == [[(b"K\\366ln", 1)]]  # psycopg gives bytes from a database in SQL_ASCII
+    assert items.execute("SELECT count(*) FROM pg_proc WHERE proname = 'runbook_is_utf8'") == [(0,)]
+
+
+def test_a_database_in_utf8_is_made_beside_the_old_one(items: Database) -> None:
+    book = facts(items, error={"sqlstate": "22P05", "detail": ""}, production={"encoding": "LATIN1"})
+    [create] = changes("encoding-mismatch", book)
+    try:
+        run(items, create)
+        made = items.execute(
+            f"SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = '{items.name}_utf8'"
+        )
+        assert made == [("UTF8",)]
+    finally:
+        items.execute(f"DROP DATABASE IF EXISTS {items.name}_utf8")

@@ -18,11 +18,20 @@ from tests.support import Database
 _PLAYBOOKS, _ERRORS = load()
 
 
-def psql(database: Database, file: Path, *, role: str = "postgres", options: Sequence[str] = ()) -> str:
+def psql(
+    database: Database,
+    file: Path,
+    *,
+    role: str = "postgres",
+    options: Sequence[str] = (),
+    client_encoding: str | None = None,
+) -> str:
     """Run a file with the real psql; what it printed on stderr."""
     program = available_majors()[18].bin / "psql"
     command = [str(program), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-f", str(file), database.dsn(role)]
     environment = {**os.environ, "PGAPPNAME": "deploy", "LC_ALL": "C"}
+    if client_encoding is not None:
+        environment["PGCLIENTENCODING"] = client_encoding
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     return done.stderr
 

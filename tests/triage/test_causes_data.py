@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from runbook.migration.statement import split
@@ -356,3 +357,54 @@ async def test_a_trigger_that_only_production_has_is_told_before_a_backfill_fire
         run_the_checks("production-only-trigger", state, pair[1])
     else:
         assert "production-only-trigger" not in causes(state), explain(state)
+
+
+def encoded(major: int, encoding: str) -> Database:
+    """A fresh database in that encoding, on the nearest major there is."""
+    made = create_database(min(majors(), key=lambda here: (abs(here - major), -here)))
+    with psycopg.connect(made.server.dsn(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {made.name}".encode())
+        made_again = f"CREATE DATABASE {made.name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(made_again.encode())
+    return made
+
+
+CITIES = "CREATE TABLE city (name text)"
+
+
+@pytest.mark.parametrize(
+    ("major", "encoding", "migration", "bytes_of", "foreseen"),
+    [
+        (12, "LATIN1", "INSERT INTO city VALUES ('Łódź');", "utf-8", True),
+        (18, "WIN1252", "COMMENT ON TABLE city IS 'Łódź';", "utf-8", True),
+        (16, "LATIN9", "INSERT INTO city SELECT '{\"a\": \"\\u0141\"}'::json->>'a';", "utf-8", False),
+        (15, "UTF8", "INSERT INTO city VALUES ('Köln');", "cp1252", False),
+    ],
+    ids=["inserted", "comment", "escaped", "bytes"],
+)
+async def test_text_that_production_cannot_store_is_told_with_both_encodings(
+    tmp_path: Path, major: int, encoding: str, migration: str, bytes_of: str, foreseen: bool
+) -> None:
+    local, production = encoded(18, "UTF8"), encoded(major, encoding)
+    try:
+        for database in (local, production):
+            database.execute(CITIES)
+        path = tmp_path / "0007_change.sql"
+        path.write_text(migration + "\n")
+        state = await triage(local, production, migration=path, seen="planned")
+        assert ("encoding-mismatch" in causes(state)) is foreseen, explain(state)
+        if foreseen:
+            assert causes(state)[0] == "encoding-mismatch"
+            calm = await triage(local, local, migration=path, seen="planned")
+            assert "encoding-mismatch" not in causes(calm), explain(calm)
+        path.write_bytes((migration + "\n").encode(bytes_of))
+        error = psql(production, path, client_encoding="UTF8")
+        assert "ERROR" in error, error
+        path.write_text(migration + "\n")
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == ["encoding-mismatch"], error + explain(state)
+        run_the_checks("encoding-mismatch", state, production)
+        assert set(likely(await triage(None, None, error=error))) <= {"encoding-mismatch"}
+    finally:
+        drop_database(local)
+        drop_database(production)

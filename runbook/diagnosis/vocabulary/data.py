@@ -143,6 +143,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "data",
+        "unencodable",
+        "list",
+        "statements with characters that production's encoding does not have: [{characters, file, line}]",
+        [{"characters": "Łź", "file": "0007.sql", "line": 3}],
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
