@@ -20,6 +20,9 @@ from runbook.words import duration, lock_name
 MOST = 400
 """So many moments at most; a reader of more of them reads none. Key moments go last."""
 
+_SAME_BEGIN_S = 5.0
+"""Ages come from the server and the moment of a sample from us: begins that are no further apart are one."""
+
 FIRST_SCREEN = 12
 """So many moments before anything is unfolded."""
 
@@ -154,7 +157,7 @@ class _Teller:
         self._known: dict[str, object] = {}
         self._waiting = 0
         self._announced = 0
-        self._placed: set[tuple[object, ...]] = set()
+        self._placed: dict[tuple[str, str], datetime] = {}
 
     def told(self, event: Event) -> Iterator[Moment]:
         source = f"runbook's clock, event {event.seq}"
@@ -285,32 +288,28 @@ class _Teller:
 
     def _begun(self, event: Event, tree: LockTree) -> Iterator[Moment]:
         """When the transactions at the head of the queue, and the migration's wait, began: ages of the server."""
-        sampled = instant(tree.sampled_at)
-        if sampled is None:
-            return
-        heads = {node_key(root) for root in tree.roots}
+        for root in tree.roots:
+            yield from self._since(root, "transaction", root.session.xact_age_s, tree, event)
         for node in nodes(tree):
-            is_head = node_key(node) in heads
-            ages = [
-                (
-                    node.session.xact_age_s if is_head else None,
-                    "transaction",
-                    f"{named(node)} began the transaction that {_holding(node)}",
-                ),
-                (
-                    node.wait_s if node.session.is_migration else None,
-                    node.waits_for or "",
-                    f"the migration, {named(node)}, began to wait for {lock_words(node.waits_for)}",
-                ),
-            ]
-            for age_s, what, text in ages:
-                if age_s is None or age_s < 0 or (node_key(node), what) in self._placed:
-                    continue
-                self._placed.add((node_key(node), what))
-                source = f"{tree.side}'s clock: {duration(age_s)} old when sampled (event {event.seq})"
-                begun = _earlier(sampled, age_s)
-                if begun is not None:
-                    yield Moment(begun.isoformat(timespec="milliseconds"), "locks", text, source, True, True)
+            if node.session.is_migration and node.waits_for:
+                yield from self._since(node, node.waits_for, node.wait_s, tree, event)
+
+    def _since(self, node: LockNode, what: str, age_s: float | None, tree: LockTree, event: Event) -> Iterator[Moment]:
+        """The begin of a transaction or a wait of that age, told once; another one of the same session is another."""
+        key = (node_key(node), what)
+        begun = _earlier(tree.sampled_at, age_s)
+        if begun is None or age_s is None:
+            return
+        told, self._placed[key] = self._placed.get(key), begun
+        if told is not None and abs((begun - told).total_seconds()) < _SAME_BEGIN_S:
+            return
+        text = (
+            f"{named(node)} began the transaction that {_holding(node)}"
+            if what == "transaction"
+            else f"the migration, {named(node)}, began to wait for {lock_words(what)}"
+        )
+        source = f"{tree.side}'s clock: {duration(age_s)} old when sampled (event {event.seq})"
+        yield Moment(begun.isoformat(timespec="milliseconds"), "locks", text, source, True, True)
 
 
 class _Make(Protocol):
@@ -329,9 +328,13 @@ def _stamped(error: ev.ErrorRead, event: Event) -> Iterator[Moment]:
             return
 
 
-def _earlier(at: datetime, seconds: float) -> datetime | None:
+def _earlier(at: str, seconds: float | None) -> datetime | None:
+    """So many seconds before an ISO time; None where either is unknown."""
+    found = instant(at)
+    if found is None or seconds is None or seconds < 0:
+        return None
     try:
-        return at - timedelta(seconds=seconds)
+        return found - timedelta(seconds=seconds)
     except OverflowError:
         return None
 

@@ -51,6 +51,23 @@ def test_what_began_before_we_looked_stands_in_the_timeline_with_the_servers_clo
     assert found[0] is began
 
 
+def test_a_migration_that_tries_again_begins_to_wait_again() -> None:
+    tree = incident.lock_tree()
+    (root,) = tree.roots
+    (migration,) = root.children
+
+    def waiting(at: str, wait_s: float) -> ev.LocksSampled:
+        again = replace(root, children=(replace(migration, wait_s=wait_s),))
+        return ev.LocksSampled(replace(tree, sampled_at=at, roots=(again,)))
+
+    found = of(
+        waiting("2026-11-21T03:00:07.000+00:00", 272.3),  # the wait of before, a second older
+        waiting("2026-11-21T03:02:00.000+00:00", 2.0),
+    )
+    began = [m.at[11:19] for m in timeline(found.events).moments if "began to wait" in m.text]
+    assert began == ["02:55:35", "03:01:58"]
+
+
 def test_the_time_of_a_log_line_is_used_only_where_it_has_a_zone() -> None:
     logged = [m for m in timeline(of(ERROR).events).moments if "was logged" in m.text]
     assert [m.at for m in logged] == ["2026-11-21T02:59:58.120+00:00"]
