@@ -26,7 +26,11 @@ def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
     found = {r.key: r for r in _relations(fault, production) if r.kind == "p"}
     rows = [_row(r, production, local) for r in found.values()]
     facts.know(
-        id_, rows, f"{len(rows)} on production", side="production", readings="production/relations production/inheritance"
+        id_,
+        rows,
+        f"{len(rows)} on production",
+        side="production",
+        readings="production/relations production/inheritance",
     )
 
 

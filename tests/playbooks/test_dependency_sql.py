@@ -11,7 +11,7 @@ import pytest
 from runbook.diagnosis.facts import FactBook
 from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
-from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
+from tests.playbooks.test_errors_sql import COLUMN, Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import BARE, Database, create_database, drop_database, eventually, majors
 
 CAUSES = (
@@ -28,6 +28,8 @@ CAUSES = (
     "collation-missing",
     "foreign-server-missing",
     "online-ddl-leftovers",
+    "old-code-omits-new-column",
+    "cached-plan-result-type",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -561,3 +563,47 @@ def test_what_pg_repack_left_is_found(items: Database) -> None:
     look = blocks("online-ddl-leftovers", book, "fix", changes=False)[0]
     found = {(r[0], r[1]) for r in run(items, look.sql)}
     assert found == {("table", "repack.log_16500"), ("column", "_pgroll_new_total"), ("trigger", "repack_trigger")}
+
+
+# -- after the migration -------------------------------------------------------------------------------------------------
+
+
+@EXTREMES
+def test_a_required_column_is_let_be_null_and_demanded_again_in_steps(items: Database) -> None:
+    items.execute(
+        f"DELETE FROM {Q_TABLE} WHERE {Q_COLUMN} IS NULL; ALTER TABLE {Q_TABLE} ALTER {Q_COLUMN} SET NOT NULL"
+    )
+    required = {"relation": Q_TABLE, "column": Q_COLUMN, "name": COLUMN, "added": True}
+    insert = f"INSERT INTO {Q_TABLE} (id) VALUES (77)"
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        items.execute(insert)
+    cause, error = "old-code-omits-new-column", {"sqlstate": "23502", "column": COLUMN}
+    book = facts(items, error=error, after={"required_columns": [required]})
+    [stop] = blocks(cause, book, "stop")
+    run(items, stop.sql)
+    items.execute(insert)
+    [verify] = blocks(cause, book, "verify")
+    assert [r[1] for r in run(items, verify.sql)] == [False]
+    who, count, again = blocks(cause, book, "fix")
+    assert run(items, who.sql) == []
+    assert run(items, count.sql) == [(1,)]
+    items.execute(f"UPDATE {Q_TABLE} SET {Q_COLUMN} = 'x' WHERE id = 77")
+    run(items, again.sql)
+    assert [r[1] for r in run(items, verify.sql)] == [True]
+
+
+@EXTREMES
+def test_idle_sessions_with_old_plans_are_ended_and_busy_ones_are_left_alone(items: Database) -> None:
+    client = {"application_name": "It's web", "role": BARE, "count": 2, "idle": 1, "oldest_s": 60.0}
+    book = facts(items, error={"sqlstate": "0A000"}, after={"clients": [client], "changed_relations": []})
+    who, end = blocks("cached-plan-result-type", book, "fix")
+    named = items.dsn(BARE)
+    with (
+        psycopg.connect(named, application_name="It's web", autocommit=True) as idle,
+        psycopg.connect(named, application_name="It's web") as busy,
+    ):
+        busy.execute("SELECT 1")
+        eventually(lambda: ("idle", 1) in {(r[2], r[3]) for r in run(items, who.sql)}, what="one of them is idle")
+        assert [r[0] for r in run(items, end.sql)] == [idle.info.backend_pid]
+        eventually(lambda: {r[2] for r in run(items, who.sql)} == {"idle in transaction"}, what="the idle one has gone")
+        busy.execute("SELECT 1")
