@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from runbook.migration.model import MigrationFile
 from runbook.postgres.rows import HistoryEntry, HistoryTableRow
 from runbook.sql import quote_qualified
-from runbook.triage import drift, order, partial, together
+from runbook.triage import drift, kinds, order, partial, together, two_histories
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 
@@ -144,6 +144,7 @@ def examine(case: Case) -> Step:
     partial.state(facts, case)
     together.state(facts, case)
     drift.state(facts, case)
+    kinds.state(facts, case)
     side = case.production
     if side is None or not side.ok("history_tables"):
         reason = "no production side was given" if side is None else side.why_not("history_tables")
@@ -167,6 +168,7 @@ def examine(case: Case) -> Step:
             "edited_are",
             "unknown_are",
             "unknown_newer",
+            "elsewhere",
         )
         facts.unknown_all([f"history.{n}" for n in names], reason)
         return Step(
@@ -181,6 +183,7 @@ def examine(case: Case) -> Step:
     _state(facts, side, history, other, comparison)
     tool = history.tool if history is not None else ""
     late, unknown = comparison.out_of_order, comparison.unknown
+    two_histories.state(facts, case, histories)
     order.state(facts, case, tool, late, unknown, lambda f: version_of(tool, f), _order)
     rows = tuple(_rows(case, histories, history, other, comparison))
     verdict, summary, badge = _summary(history, comparison, rows)

@@ -94,6 +94,38 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("history", "edited_are", "str", "what the tool does with edited files: refuses, warns, ignored", "refuses"),
     ("history", "unknown_are", "str", "what the tool does with unknown versions: refuses, ignored", "refuses"),
     ("history", "unknown_newer", "bool", "every unknown version is newer than the newest file", False),
+    (
+        "history",
+        "elsewhere",
+        "list",
+        "a history table of the tool that its search path does not find, and that knows more than the one it finds: "
+        "[{table, schema, applied, found, found_applied, tool}]; found: the one it finds, or empty",
+        [
+            {
+                "table": "app.schema_migrations",
+                "schema": "app",
+                "applied": 41,
+                "found": "public.schema_migrations",
+                "found_applied": 0,
+                "tool": "rails",
+            }
+        ],
+    ),
+    (
+        "history",
+        "kinds",
+        "list",
+        "relations of the statement at fault that are another kind on production: [{relation, local, production, owner}]",
+        [{"relation": "public.orders", "local": "table", "production": "view", "owner": "bi"}],
+    ),
+    (
+        "history",
+        "overloads",
+        "list",
+        "the functions that the error calls ambiguous, where production has one more: "
+        "[{signature, kind, extension, on_local}]",
+        [{"signature": "public.note(text)", "kind": "FUNCTION", "extension": "", "on_local": False}],
+    ),
     ("history", "lock_held", "bool", "the tool's own lock (row or advisory) is held now", False),
 )
 """Group, name, type, meaning, sample."""
