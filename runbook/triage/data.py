@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from runbook.triage import encodings, expected_values, fired_triggers, made_values, old_rules, spent_sequences
+from runbook.triage import (
+    encodings,
+    expected_values,
+    fired_triggers,
+    made_values,
+    old_rules,
+    single_rows,
+    spent_sequences,
+)
 from runbook.triage.case import Case, Facts
 
 
 def state(facts: Facts, case: Case) -> None:
     """State every ``data.*`` fact."""
-    for part in (made_values, spent_sequences, fired_triggers, old_rules, expected_values, encodings):
+    for part in (
+        made_values,
+        spent_sequences,
+        fired_triggers,
+        old_rules,
+        expected_values,
+        encodings,
+        single_rows,
+    ):
         part.state(facts, case)

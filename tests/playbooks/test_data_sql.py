@@ -442,3 +442,14 @@ def test_a_database_in_utf8_is_made_beside_the_old_one(items: Database) -> None:
         assert made == [("UTF8",)]
     finally:
         items.execute(f"DROP DATABASE IF EXISTS {items.name}_utf8")
+
+
+# -- what a migration takes for granted ---------------------------------------------------------------------------------
+
+
+def test_the_query_that_must_give_one_row_is_asked_by_itself(items: Database) -> None:
+    query = f"SELECT \"Id\" FROM {TABLE} WHERE {COLUMN} IN ('a', 'b') ORDER BY 1"
+    error = {"sqlstate": "21000", "message": "more than one row returned by a subquery used as an expression"}
+    book = facts(items, error=error, data={"single_row_queries": [query]})
+    assert look("data-assumption-violated", book, items) == [(1,), (2,)]
+    assert [r[1] for r in look("data-assumption-violated", book, items, "verify")] == ["p"]

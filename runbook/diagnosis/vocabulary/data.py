@@ -150,6 +150,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "statements with characters that production's encoding does not have: [{characters, file, line}]",
         [{"characters": "Łź", "file": "0007.sql", "line": 3}],
     ),
+    (
+        "data",
+        "single_row_queries",
+        "list",
+        "subqueries of the statement at fault that may give one row only and can be run by themselves",
+        ["SELECT id FROM customers WHERE email = 'a@example.com'"],
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
