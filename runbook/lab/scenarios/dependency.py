@@ -13,7 +13,7 @@ _FREEZE = (
     " $$BEGIN RAISE EXCEPTION 'schema changes are frozen until Monday' USING HINT = 'ask the platform team'; END$$;"
     " CREATE EVENT TRIGGER change_freeze ON ddl_command_start EXECUTE FUNCTION public.refuse_changes()"
 )
-_VISITS = "CREATE TABLE badge_scans (id bigint NOT NULL, seen_on date NOT NULL)"
+_BADGE_SCANS = "CREATE TABLE badge_scans (id bigint NOT NULL, seen_on date NOT NULL)"
 
 SCENARIOS = (
     Scenario(
@@ -110,13 +110,15 @@ SCENARIOS = (
         expected="table-is-partitioned-on-production",
         decoys=("needs-newer-major",),
         runners=ONE_FILE,
-        migration={"migrations/0096_badge_scans_id.sql": "CREATE UNIQUE INDEX badge_scans_id_key ON badge_scans (id);\n"},
-        prepare=on_both(_VISITS),
+        migration={
+            "migrations/0096_badge_scans_id.sql": "CREATE UNIQUE INDEX badge_scans_id_key ON badge_scans (id);\n"
+        },
+        prepare=on_both(_BADGE_SCANS),
         fault=on_production(
-            f"DROP TABLE badge_scans; {_VISITS} PARTITION BY RANGE (seen_on);"
+            f"DROP TABLE badge_scans; {_BADGE_SCANS} PARTITION BY RANGE (seen_on);"
             " CREATE TABLE badge_scans_2025 PARTITION OF badge_scans FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')"
         ),
-        unfault=on_production(f"DROP TABLE badge_scans; {_VISITS}"),
+        unfault=on_production(f"DROP TABLE badge_scans; {_BADGE_SCANS}"),
         sqlstate="0A000",
     ),
     Scenario(
