@@ -15,6 +15,7 @@ from runbook.triage import (
     horizon,
     parents,
     pending_events,
+    session_end,
     snapshots,
     standby_wait,
     tool_lock,
@@ -61,6 +62,7 @@ def examine(case: Case) -> Step:
     parents.state(facts, case, migrator, blocker)
     pending_events.state(facts, case)
     standby_wait.state(facts, side, waits)
+    session_end.state(facts, side)
     held_in_transaction.state(facts, case, waits, migrator)
     _state_chain(facts, waits, migrator, blocker)
     tool_lock.state(facts, case, side, waits, migrators)

@@ -27,6 +27,9 @@ CAUSES = (
     "locks-accumulate-in-one-transaction",
     "exclusive-maintenance",
     "waiting-for-synchronous-standby",
+    "idle-in-transaction-timeout",
+    "transaction-timeout",
+    "terminated-by-administrator",
 )
 
 LOCKS = '"My Schema".databasechangeloglock'

@@ -101,6 +101,7 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "sessions whose commit has waited for a synchronous standby for a second or more (IPC:SyncRep), longest first",
         [{**_SESSION, "pid": 5120, "query": "COMMIT", "wait_event_type": "IPC", "wait_event": "SyncRep"}],
     ),
+    ("waits", "server_uptime_s", "float", "since production's server was started", 5_400_000.0),
     (
         "waits",
         "sync_names",
