@@ -10,7 +10,7 @@ from runbook.migration.model import Statement
 from runbook.migration.needs import needs
 from runbook.migration.rights import Missing, missing
 from runbook.postgres.rows import RoleRow
-from runbook.triage import new_objects, reserved, roles_named, row_security
+from runbook.triage import new_objects, providers, reserved, roles_named, row_security
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.migrator import find_migrators
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
@@ -32,6 +32,7 @@ def examine(case: Case) -> Step:
     _state(facts, case, production, lacking, unknown, local_lacking, other)
     checked = production is not None and case.migration is not None and other is None
     reserved.state(facts, case, lacking if checked else None)
+    providers.state(facts, case, lacking if checked else None)
     roles_named.state(facts, case)
     new_objects.state(facts, case)
     row_security.state(facts, case)

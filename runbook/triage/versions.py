@@ -232,7 +232,9 @@ _POOLERS = frozenset({"pgbouncer", "pgcat", "supavisor", "odyssey"})
 
 def provider(side: SideCase) -> str | None:
     """The managed provider that the server shows signs of; the most specific one when several do."""
-    hints = [h.hint for h in side.rows("provider") if h.hint not in _POOLERS]
+    # An extension's settings are no sign of a provider: TimescaleDB and Citus run anywhere.
+    rows = [h for h in side.rows("provider") if not (h.kind == "setting" and h.hint in ("timescale", "citus"))]
+    hints = [h.hint for h in rows if h.hint not in _POOLERS]
     for specific in ("aurora", "alloydb", "supabase", "neon", "heroku", "crunchy", "timescale"):
         if specific in hints:
             return specific

@@ -82,7 +82,8 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "list",
         "relations that the migration makes (or that the error names and that are the newest of their schema) on which "
         "roles lack what they have on the relations beside it: [{object, name, schema, kind, exists, owner, lacking: "
-        "[{grantee, privileges, grant_sql, default_sql, revoke_sql}], default_creators}]; default_creators: other roles whose default privileges would have covered it",
+        "[{grantee, privileges, grant_sql, default_sql, revoke_sql}], default_creators}]; default_creators: other roles "
+        "whose default privileges would have covered it",
         [
             {
                 "object": "public.wishes",
