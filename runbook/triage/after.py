@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runbook.migration import ast
-from runbook.migration.catalog import Catalog
+from runbook.migration.catalog import Catalog, RelationKey
 from runbook.migration.model import Statement
 from runbook.sql import quote_ident, quote_qualified
 from runbook.triage.case import Case, Facts, SideCase
@@ -20,13 +20,16 @@ def state(facts: Facts, case: Case) -> None:
     migration = case.whole or case.migration
     if catalog is None or migration is None or not case.given:
         reason = "no migration was given" if catalog is not None else "production's catalog is not known"
-        facts.unknown_all(["after.required_columns", "after.changed_relations"], reason)
+        facts.unknown_all(["after.required_columns", "after.changed_relations", "after.unlogged"], reason)
     else:
         because = "read from the migration, and from production as it is now"
         required = list(_required(migration.statements, catalog))
         facts.know("after.required_columns", required, because, side="production", readings="production/columns")
         changed = list(dict.fromkeys(_changed(migration.statements, catalog)))
         facts.know("after.changed_relations", changed, because)
+        local = case.local.catalog if case.local is not None else None
+        unlogged = [_unlogged(key, catalog, local) for key in _left_unlogged(migration.statements, catalog)]
+        facts.know("after.unlogged", unlogged, because, side="production", readings="production/relations")
     side = case.production
     if side is None or not side.ok("activity"):
         facts.unknown("after.clients", side.why_not("activity") if side is not None else "no production side was given")
@@ -71,6 +74,31 @@ def _changed(statements: tuple[Statement, ...], catalog: Catalog) -> Iterator[st
             continue
         found = catalog.find(name.schema, name.name)
         yield found.qualified if found is not None else quote_qualified(name.schema, name.name)
+
+
+def _left_unlogged(statements: tuple[Statement, ...], catalog: Catalog) -> list[RelationKey]:
+    """Tables of production that the migration sets UNLOGGED last."""
+    last: dict[RelationKey, str] = {}
+    for statement in statements:
+        if not ast.is_node(statement.node, "AlterTableStmt"):
+            continue
+        name = ast.relation_name(statement.node.relation)
+        relation = catalog.find(name.schema, name.name)
+        for command in ast.alter_commands(statement.node):
+            if relation is not None and command.type in ("AT_SetUnLogged", "AT_SetLogged"):
+                last[relation.key] = command.type
+    return [key for key, type_ in last.items() if type_ == "AT_SetUnLogged"]
+
+
+def _unlogged(key: RelationKey, catalog: Catalog, local: Catalog | None) -> dict[str, Any]:
+    words = {"u": "unlogged", "p": "logged"}
+    there, here = catalog.relations[key], local.relations.get(key) if local is not None else None
+    return {
+        "relation": there.qualified,
+        "now": words.get(there.persistence, "logged"),
+        "rows": int(there.rows),
+        "on_local": words.get(here.persistence, "logged") if here is not None else "not known",
+    }
 
 
 def _clients(side: SideCase) -> list[dict[str, Any]]:

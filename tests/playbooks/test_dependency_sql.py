@@ -30,6 +30,7 @@ CAUSES = (
     "online-ddl-leftovers",
     "old-code-omits-new-column",
     "cached-plan-result-type",
+    "unlogged-left-behind",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -607,3 +608,17 @@ def test_idle_sessions_with_old_plans_are_ended_and_busy_ones_are_left_alone(ite
         assert [r[0] for r in run(items, end.sql)] == [idle.info.backend_pid]
         eventually(lambda: {r[2] for r in run(items, who.sql)} == {"idle in transaction"}, what="the idle one has gone")
         busy.execute("SELECT 1")
+
+
+@EXTREMES
+def test_an_unlogged_table_is_found_and_set_logged(items: Database) -> None:
+    items.execute(f"ALTER TABLE {Q_TABLE} SET UNLOGGED")
+    row = {"relation": Q_TABLE, "now": "unlogged", "rows": 5, "on_local": "unlogged"}
+    book = facts(items, after={"unlogged": [row]})
+    everything, fix = blocks("unlogged-left-behind", book, "fix")
+    assert [r[0] for r in run(items, everything.sql)] == [Q_TABLE]
+    [verify] = blocks("unlogged-left-behind", book, "verify")
+    assert run(items, verify.sql) == [("u",)]
+    run(items, fix.sql)
+    assert run(items, verify.sql) == [("p",)]
+    assert run(items, everything.sql) == []

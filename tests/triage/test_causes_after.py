@@ -104,3 +104,35 @@ async def test_after_a_harmless_migration_nothing_is_named(pair: tuple[Database,
         assert "ERROR" not in psql(database, path)
     state = await triage(local, production, migration=path, seen="broken")
     assert {"old-code-omits-new-column", "cached-plan-result-type"}.isdisjoint(likely(state)), explain(state)
+
+
+UNLOGGED = "ALTER TABLE depot SET UNLOGGED;\nUPDATE depot SET weight = weight + 1;\n"
+
+
+@EXTREMES
+async def test_a_table_that_is_left_unlogged_is_told_before_the_run_and_after_it(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    path = write(tmp_path, UNLOGGED)
+    assert "ERROR" not in psql(local, path)
+    state = await triage(local, production, migration=path, seen="planned")
+    assert likely(state) == ["unlogged-left-behind"], explain(state)
+    assert fact(state, "after.unlogged")[0]["now"] == "logged"
+    assert "ERROR" not in psql(production, path)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert likely(state) == ["unlogged-left-behind"], explain(state)
+    run_the_checks("unlogged-left-behind", state, production)
+    back = write(tmp_path, UNLOGGED + "ALTER TABLE depot SET LOGGED;\n", "0008_back.sql")
+    state = await triage(local, production, migration=back, seen="planned")
+    assert "unlogged-left-behind" not in likely(state), explain(state)
+
+
+async def test_a_staging_table_that_is_made_unlogged_is_meant_so(
+    pair: tuple[Database, Database], tmp_path: Path
+) -> None:
+    path = write(tmp_path, "CREATE UNLOGGED TABLE staging (id int);\n")
+    for database in pair:
+        assert "ERROR" not in psql(database, path)
+    state = await triage(*pair, migration=path, seen="broken")
+    assert "unlogged-left-behind" not in likely(state), explain(state)

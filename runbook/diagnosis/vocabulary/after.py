@@ -22,6 +22,15 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "after",
+        "unlogged",
+        "list",
+        "tables that the migration sets UNLOGGED and does not set LOGGED again: [{relation, now, rows, on_local}]; now: "
+        "unlogged on production, or logged (not run yet); rows: production's estimate, -1 not known; on_local: unlogged, "
+        "logged or not known",
+        [{"relation": "public.orders", "now": "unlogged", "rows": 39_000_000, "on_local": "unlogged"}],
+    ),
+    (
+        "after",
         "clients",
         "list",
         "client sessions of production's database by application and role: "
