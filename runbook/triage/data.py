@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runbook.triage import (
+    date_literals,
     encodings,
     expected_values,
     fired_triggers,
@@ -24,5 +25,6 @@ def state(facts: Facts, case: Case) -> None:
         expected_values,
         encodings,
         single_rows,
+        date_literals,
     ):
         part.state(facts, case)

@@ -408,3 +408,49 @@ async def test_text_that_production_cannot_store_is_told_with_both_encodings(
     finally:
         drop_database(local)
         drop_database(production)
+
+
+DAY_FIRST = "ALTER DATABASE {name} SET datestyle = 'ISO, DMY'"
+
+
+@pytest.mark.parametrize(
+    ("major", "migration", "fails"),
+    [
+        (12, "INSERT INTO opening VALUES ('13/05/2026');", True),
+        (18, "ALTER TABLE opening ALTER note TYPE date USING note::date;", True),
+        (15, "INSERT INTO opening VALUES ('03/04/2026');", False),
+        (15, "UPDATE opening SET on_day = '3.4.2026'::date;", False),
+    ],
+    ids=["written", "converted", "silent", "silent-cast"],
+)
+async def test_dates_that_production_reads_the_other_way_round_are_told(
+    tmp_path: Path, major: int, migration: str, fails: bool
+) -> None:
+    nearest = min(majors(), key=lambda here: (abs(here - major), -here))
+    local, production = create_database(nearest), create_database(nearest)
+    try:
+        local.execute(DAY_FIRST.format(name=local.name))
+        for database in (local, production):
+            database.execute(
+                "CREATE TABLE opening (on_day date, note text); INSERT INTO opening VALUES (NULL, '13/05/2026')"
+            )
+        path = write(tmp_path, migration + "\n")
+        state = await triage(local, production, migration=path, seen="planned")
+        assert ("session-format-differs" in likely(state)) is (not migration.startswith("ALTER")), explain(state)
+        if fails:
+            error = psql(production, path)
+            state = await triage(local, production, migration=path, error=error)
+            assert likely(state) == ["session-format-differs"], error + explain(state)
+            run_the_checks("session-format-differs", state, production)
+            [told] = [b for b in playbooks()["session-format-differs"].render(state.book()).sql if b.changes]
+            write(tmp_path, f"{told.sql}\n{migration}\n")
+            assert "ERROR" not in psql(production, path)
+            calm = await triage(local, production, migration=path, seen="planned")
+            assert "session-format-differs" not in causes(calm), explain(calm)
+        production.execute(DAY_FIRST.format(name=production.name))
+        write(tmp_path, migration + "\n")
+        calm = await triage(local, production, migration=path, seen="planned")
+        assert "session-format-differs" not in causes(calm), explain(calm)
+    finally:
+        drop_database(local)
+        drop_database(production)

@@ -157,6 +157,16 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "subqueries of the statement at fault that may give one row only and can be run by themselves",
         ["SELECT id FROM customers WHERE email = 'a@example.com'"],
     ),
+    ("data", "date_style_local", "str", "DateStyle of the migration's role on local", "ISO, DMY"),
+    ("data", "date_style_production", "str", "the same on production", "ISO, MDY"),
+    ("data", "date_orders_differ", "bool", "day and month stand in another order in the two sides' DateStyle", True),
+    (
+        "data",
+        "ambiguous_dates",
+        "list",
+        "dates in the migration that DateStyle decides about: [{date, file, line}]; of the failing statement, where one failed",
+        [{"date": "13/05/2026", "file": "0007.sql", "line": 3}],
+    ),
     ("data", "key_value", "str", "the value that was taken already, from the error's DETAIL, or empty", "7"),
 )
 """Group, name, type, meaning, sample."""
