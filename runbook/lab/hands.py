@@ -27,6 +27,8 @@ Status = Literal["done", "refused", "failed"]
 
 SHOWN_ROWS = 20
 """Rows of an answer that are told."""
+SIGNAL_S = 15.0
+"""How long a session that was told to end may take."""
 MOST_S = 60.0
 """After this, what the trainee runs is cancelled: nothing of ours goes on for ever."""
 
@@ -94,7 +96,8 @@ async def execute(stage: Stage, side: Side, sql: str, role: str | None = None) -
         status, answer, sqlstate = "failed", _said(error), error.sqlstate
     ended: tuple[SessionSeen, ...] = ()
     if side == "production" and not only_read:
-        ended = await _ended(stage, before, settle=signals(sql))
+        sent = "terminate_backend" in sql.lower() and "True" in answer
+        ended = await _ended(stage, before, settle=sent)
     return Did("execute", side, who, sql, status, answer, "", sqlstate, ended, _since(began), only_read)
 
 
@@ -175,7 +178,7 @@ async def _ended(
     settle: bool = False,
 ) -> tuple[SessionSeen, ...]:
     """Who was there before and is gone. A signal takes its time: until ``wait_for`` is gone, or all settles."""
-    give_up = time.monotonic() + 5.0
+    give_up = time.monotonic() + SIGNAL_S
     last: tuple[SessionSeen, ...] | None = None
     while True:
         now = await census.sessions(stage)
