@@ -229,5 +229,4 @@ def _ended(state: State) -> Ended:
     if state.diagnosis is not None and state.diagnosis.conclusion == "nothing_wrong" and len(_beliefs(state)) > 1:
         known = True
         told.append(f"The last look at the servers says: {state.diagnosis.summary}")
-    told += [f"{a.by} answered {a.question}: {a.answer}" for a in state.answers.values()]
     return Ended(known, tuple(told))
