@@ -21,6 +21,14 @@ CAUSES = (
     "role-missing",
     "missing-grant-on-new-object",
     "no-references-privilege",
+    "rls-blocks-write",
+    "rls-hides-rows",
+    "connection-rejected-by-hba",
+    "client-server-version-mismatch",
+    "provider-admin-not-superuser",
+    "provider-owned-schema",
+    "extension-not-allowed-by-provider",
+    "pooled-endpoint-used",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 

@@ -194,3 +194,23 @@ def test_an_extension_off_the_providers_list_is_foretold() -> None:
     assert allowed("CITEXT,hstore", "CREATE EXTENSION pg_trgm; CREATE EXTENSION citext") == ["pg_trgm"]
     assert allowed("*", "CREATE EXTENSION pg_trgm") == []
     assert allowed("", "CREATE EXTENSION pg_trgm") == ["pg_trgm"]
+
+
+async def test_a_prepared_statement_that_is_there_already_at_a_poolers_address_is_the_poolers_doing(
+    supabase: Database, tmp_path: Path
+) -> None:
+    # What the second client of a transaction pooler meets; here the session makes the name twice itself.
+    path = write(tmp_path, "PREPARE s0 AS SELECT 1; PREPARE s0 AS SELECT 1;")
+    error = psql(supabase, path, role="deploy")
+    assert 'prepared statement "s0" already exists' in error
+    direct = supabase.dsn("deploy", tcp=True)
+    state = await triage(None, None, production_dsn=direct, migration=path, error=error)
+    assert "pooled-endpoint-used" not in causes(state), explain(state)
+    parts = psycopg.conninfo.conninfo_to_dict(direct)
+    parts |= {"host": "ep-shop-1-pooler.eu-central-1.aws.neon.tech", "hostaddr": "127.0.0.1"}
+    pooled = psycopg.conninfo.make_conninfo(**parts)
+    state = await triage(None, None, production_dsn=pooled, migration=path, error=error)
+    assert likely(state) == ["pooled-endpoint-used"], explain(state)
+    run_the_checks("pooled-endpoint-used", state, supabase)
+    state = await triage(None, None, production_dsn=pooled, migration=path, seen="planned")
+    assert "pooled-endpoint-used" not in causes(state), explain(state)
