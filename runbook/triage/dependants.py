@@ -34,7 +34,7 @@ _KINDS = (
 )  # fmt: skip
 _DEPENDS = re.compile(r"^(?P<what>.+?) depends on (?P<on>.+)$")
 _GENERATED = re.compile(r'^Column "(?P<column>.+)" is used by generated column "(?P<by>.+)"\.$')
-# XX000 up to 16, where ALTER COLUMN TYPE did not know functions and publications (ATExecAlterColumnType, tablecmds.c)
+# XX000 in minors of 2024 and before, which did not know functions and publications (ATExecAlterColumnType; bug 18449)
 _UNEXPECTED = re.compile(r"^unexpected object depending on column: (?P<what>.+)$")
 _REFERENCES = re.compile(
     r'^Table "(?P<what>.+)" references "(?P<on>.+)"\.$'
@@ -69,7 +69,8 @@ def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
     if not found and error is None and catalog is None:
         facts.unknown("dependency.blockers", "there is no error, and production's catalog is not known")
         return
-    local = _descriptions(case.local.catalog) if case.local is not None and case.local.catalog is not None else None
+    here = case.local.catalog if case.local is not None else None
+    local = _descriptions(here) if here is not None and found else None
     for row in found.values():
         row["on_local"] = _on_local(row["description"], row["kind"], local)
     facts.know(
@@ -135,7 +136,7 @@ def _from_error(error: ErrorReport, table: str) -> Iterator[dict[str, Any]]:
 def _from_forecast(fault: AtFault) -> Iterator[dict[str, Any]]:
     """What the forecast names: its sentences hold pg_describe_object's words."""
     fails = fault.forecast.fails if fault.forecast is not None else None
-    if fails is None or fails.sqlstate not in ("2BP01", "0A000", "42601"):
+    if fails is None or fails.sqlstate not in ("2BP01", "0A000", "42601", "XX000"):
         return
     head, _, sentence = fails.because.rpartition(": ")
     if match := _REFERENCES_IT.match(sentence):

@@ -25,6 +25,8 @@ _PARTS = (
     ("pgroll", re.compile(r"^_pgroll_")),
     ("pg-osc", re.compile(r"^(?:primary_to_audit_table_trigger|pgosc_(?:at|st|op_table)_)")),
 )
+_PART_PREFIXES = ("repack_trigger", "index_", "_pgroll_", "primary_to_audit_table_trigger", "pgosc_")
+"""What every name in _PARTS begins with: a catalog may hold 300,000 columns."""
 _ENOUGH = 40
 
 
@@ -78,10 +80,16 @@ def _leftovers(catalog: Catalog) -> Iterator[dict[str, Any]]:
 
 
 def _parts(relation: Relation) -> Iterator[tuple[str, str]]:
-    yield from (("column", c.name) for c in relation.columns)
-    yield from (("trigger", t.name) for t in relation.triggers)
-    yield from (("index", i.name) for i in relation.indexes)
-    yield from (("constraint", c.name) for c in relation.constraints)
+    """What of the relation may be a tool's, by the beginning of its name."""
+    for kind, parts in (
+        ("column", relation.columns),
+        ("trigger", relation.triggers),
+        ("index", relation.indexes),
+        ("constraint", relation.constraints),
+    ):
+        for part in parts:
+            if part.name.startswith(_PART_PREFIXES):
+                yield kind, part.name
 
 
 def _tool(patterns: tuple[tuple[str, re.Pattern[str]], ...], name: str) -> str:
