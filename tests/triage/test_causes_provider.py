@@ -208,7 +208,7 @@ async def test_a_prepared_statement_that_is_there_already_at_a_poolers_address_i
     assert "pooled-endpoint-used" not in causes(state), explain(state)
     parts = psycopg.conninfo.conninfo_to_dict(direct)
     parts |= {"host": "ep-shop-1-pooler.eu-central-1.aws.neon.tech", "hostaddr": "127.0.0.1"}
-    pooled = psycopg.conninfo.make_conninfo(**parts)
+    pooled = psycopg.conninfo.make_conninfo("", **parts)
     state = await triage(None, None, production_dsn=pooled, migration=path, error=error)
     assert likely(state) == ["pooled-endpoint-used"], explain(state)
     run_the_checks("pooled-endpoint-used", state, supabase)
