@@ -25,6 +25,7 @@ CAUSES = (
     "function-ambiguous",
     "concurrent-migrators",
     "concurrent-catalog-update",
+    "extension-in-other-schema",
 )
 TABLE, HISTORY, TYPE = '"My Schema"."Order\'s ""Items"""', '"My Schema"."schema migrations"', '"My Schema"."Sta\'tus"'
 SETUP = f"""
@@ -43,6 +44,8 @@ def hostile(database: Database, **other: Any) -> FactBook:
         "production.major": database.major,
         "production.database": database.name,
         "production.role": BARE,
+        "production.extensions": {"it's": {"version": "1", "schema": "My Schema"}},
+        "schema.error_object_extension": "it's",
         "failing.relation": TABLE,
         "failing.column": '"E mail"',
         "history.table": HISTORY,
