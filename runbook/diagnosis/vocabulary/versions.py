@@ -6,7 +6,13 @@ from typing import Any
 
 FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("versions", "setting", "str", "the setting that a 42704 does not know, or empty", "transaction_timeout"),
-    ("versions", "setting_since", "int", "the first major that has it; 0: none brought it, or all from 12 on have it", 17),
+    (
+        "versions",
+        "setting_since",
+        "int",
+        "the first major that has it; 0: none brought it, or all from 12 on have it",
+        17,
+    ),
     ("versions", "setting_until", "int", "the first major that lacks it again; 0: none", 0),
     ("versions", "setting_on_local", "bool", "local's server has that setting", True),
     (
