@@ -312,15 +312,15 @@ class Catalog:
         before those of the search path."""
         if schema is not None:
             return self.relations.get((schema, name))
-        for candidate in ("pg_temp", "pg_catalog", *self.search_path):
-            found = self.relations.get((candidate, name))
-            if found is not None:
-                return found
+        keys = self.by_name.get(name, ())
+        for candidate in ("pg_temp", "pg_catalog", *self.search_path) if keys else ():
+            if (candidate, name) in keys:
+                return self.relations.get((candidate, name))
         return None
 
     @cached_property
-    def by_name(self) -> Mapping[str, tuple[Relation, ...]]:
-        """Relations by bare name, whatever their schema."""
+    def by_name(self) -> Mapping[str, tuple[RelationKey, ...]]:
+        """The keys of relations by bare name, whatever their schema."""
         return grouped(self.relations.values(), name_of)
 
     @cached_property
@@ -355,8 +355,8 @@ def grouped(
     return {key: tuple(values) for key, values in found.items()}
 
 
-def name_of(relation: Relation) -> Iterable[tuple[str, Relation]]:
-    return ((relation.name, relation),)
+def name_of(relation: Relation) -> Iterable[tuple[str, RelationKey]]:
+    return ((relation.name, relation.key),)
 
 
 def indexes_of(relation: Relation) -> Iterable[tuple[RelationKey, RelationKey]]:

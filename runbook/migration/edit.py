@@ -26,13 +26,14 @@ from runbook.migration.revise import replace
 
 Changes = Mapping[RelationKey, "Relation | None"]
 
-_DERIVED: Mapping[str, Callable[[Relation], Iterable[tuple[Any, Any]]]] = MappingProxyType(
+# What is derived: from what of a relation besides its key, and how.
+_DERIVED: Mapping[str, tuple[str, Callable[[Relation], Iterable[tuple[Any, Any]]]]] = MappingProxyType(
     {
-        "by_name": catalogs.name_of,
-        "index_tables": catalogs.indexes_of,
-        "owned_sequences": catalogs.owner_of,
-        "reads": catalogs.readers_of,
-        "referencing": catalogs.references_of,
+        "by_name": ("name", catalogs.name_of),
+        "index_tables": ("indexes", catalogs.indexes_of),
+        "owned_sequences": ("owned_by", catalogs.owner_of),
+        "reads": ("dependants", catalogs.readers_of),
+        "referencing": ("constraints", catalogs.references_of),
     }
 )
 
@@ -43,11 +44,16 @@ def with_relations(catalog: Catalog, changes: Changes) -> Catalog:
         return catalog
     before = {key: found for key in changes if (found := catalog.relations.get(key)) is not None}
     changed = replace(catalog, relations=layered(catalog.relations).changed(changes))
-    for name, entries in _DERIVED.items():
+    for name, (source, entries) in _DERIVED.items():
         derived = catalog.__dict__.get(name)
         if derived is not None:
-            changed.__dict__[name] = _carried(derived, entries, before, changes)
+            touched = [key for key, after in changes.items() if not _kept(before.get(key), after, source)]
+            changed.__dict__[name] = _carried(derived, entries, before, changes, touched) if touched else derived
     return changed
+
+
+def _kept(before: Relation | None, after: Relation | None, source: str) -> bool:
+    return before is not None and after is not None and getattr(before, source) is getattr(after, source)
 
 
 def _carried(
@@ -55,9 +61,10 @@ def _carried(
     entries: Callable[[Relation], Iterable[tuple[Any, Any]]],
     before: Mapping[RelationKey, Relation],
     after: Changes,
+    touched: Iterable[RelationKey],
 ) -> Mapping[Any, tuple[Any, ...]]:
-    had = [e for r in before.values() for e in entries(r)]
-    has = [e for r in after.values() if r is not None for e in entries(r)]
+    had = [e for key in touched if (r := before.get(key)) is not None for e in entries(r)]
+    has = [e for key in touched if (r := after[key]) is not None for e in entries(r)]
     if had == has:
         return derived
     gone = [e for e in had if e not in has]
@@ -105,6 +112,9 @@ def with_tables(catalog: Catalog, *tables: Relation) -> Catalog:
     changes: dict[RelationKey, Relation | None] = {}
     for table in tables:
         before = catalog.relations.get(table.key)
+        if before is not None and before.indexes is table.indexes:
+            changes[table.key] = table
+            continue
         had = {index_key(before, i) for i in before.indexes} if before is not None else set()
         has = {index_key(table, i): i for i in table.indexes}
         for key in had - has.keys():

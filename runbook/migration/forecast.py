@@ -111,6 +111,9 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         if was:
+            # What was made meanwhile goes to the oldest generation unlooked at: a first pass over it takes as long again.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

@@ -57,7 +57,7 @@ def provider_of(kind: str, name: ast.Name, local: Catalog | None) -> str | None:
                 if known == name.name:
                     return found.extension
         if kind == "relation":
-            for relation in local.by_name.get(name.name, ()):
+            for relation in (local.relations[key] for key in local.by_name.get(name.name, ())):
                 return relation.extension
     return extension_of(name.name)
 

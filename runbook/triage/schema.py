@@ -282,7 +282,7 @@ def _elsewhere(ref: ObjectRef, catalog: Catalog) -> list[str]:
     """Schemas outside the search path that have a relation of this name."""
     if ref.kind not in ("relation", "index"):
         return []
-    return sorted(r.schema for r in catalog.by_name.get(ref.name, ()) if r.schema not in catalog.search_path)
+    return sorted(schema for schema, _ in catalog.by_name.get(ref.name, ()) if schema not in catalog.search_path)
 
 
 def _similar(ref: ObjectRef, catalog: Catalog) -> list[str]:

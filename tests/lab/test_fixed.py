@@ -64,7 +64,9 @@ async def test_a_census_of_a_locked_production_waits_for_nobody_and_misses_what_
         then = await census.take(now.stage)
         assert not then.rows["orders"].exact
         assert then.rows["customers"].exact
-        await now.stage.execute("production", "DROP INDEX order_items_order_id_idx; ALTER ROLE web SUPERUSER", "postgres")
+        await now.stage.execute(
+            "production", "DROP INDEX order_items_order_id_idx; ALTER ROLE web SUPERUSER", "postgres"
+        )
         after = await census.take(now.stage, then)
         assert then.objects - after.objects == {"index order_items_order_id_idx on order_items"}
         assert after.powers - then.powers == {"web is a superuser"}

@@ -35,7 +35,9 @@ async def test_a_repair_that_removes_what_the_fault_brought_harms_nothing(name: 
 
 
 async def test_a_repair_that_removes_more_is_seen() -> None:
-    async with exercise(of_scenario(find_scenario("orphaned-items")), playbooks=load, folder=None, smaller=5_000) as one:
+    async with exercise(
+        of_scenario(find_scenario("orphaned-items")), playbooks=load, folder=None, smaller=5_000
+    ) as one:
         await one.session.start()
         await one.execute("production", "DELETE FROM order_items WHERE order_id < 100")
         await one.migrate()

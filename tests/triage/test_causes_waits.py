@@ -44,9 +44,10 @@ def wraparound(request: pytest.FixtureRequest) -> Iterator[Database]:
     with start_server(nearest(request.param), settings=settings) as server:
         production = Database(server, "postgres")
         production.execute(ORDERS)
-        production.execute(f"INSERT INTO {TABLE_SQL} SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g")
-        slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+        # Off, so that no ordinary autovacuum comes first: only one that prevents wraparound runs all the same.
+        slow = "autovacuum_enabled = off, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
         production.execute(f"ALTER TABLE {TABLE_SQL} SET ({slow})")
+        production.execute(f"INSERT INTO {TABLE_SQL} SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g")
         production.execute("CREATE TABLE burnt (i int)")
         production.execute(BURN)
         yield production
