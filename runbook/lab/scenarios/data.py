@@ -3,6 +3,15 @@
 from runbook.lab.scenario import Scenario, on_both, on_local, on_production
 from runbook.lab.tools import ONE_FILE
 
+GUARD = """
+CREATE FUNCTION no_release_on_fridays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'price changes are frozen until the audit ends' USING ERRCODE = 'AU001';
+END
+$$;
+CREATE TRIGGER frozen BEFORE UPDATE ON products FOR EACH STATEMENT EXECUTE FUNCTION no_release_on_fridays()
+"""
+
 SCENARIOS = (
     Scenario(
         id="nulls-under-not-null",
@@ -64,5 +73,17 @@ SCENARIOS = (
         fault=on_production("UPDATE products SET price = 0 WHERE id IN (17, 99, 250)"),
         unfault=on_production("UPDATE products SET price = 0.01 WHERE price = 0"),
         sqlstate="23514",
+    ),
+    Scenario(
+        id="frozen-by-a-trigger",
+        title="A trigger that only production has refuses the change",
+        story="The migration corrects prices; production answers with a sentence that nobody knows.",
+        seen="failed",
+        expected="production-only-trigger",
+        runners=ONE_FILE,
+        migration={"migrations/0104_round_prices.sql": "UPDATE products SET price = round(price, 1) WHERE id < 100;\n"},
+        fault=on_production(GUARD),
+        unfault=on_production("DROP TRIGGER frozen ON products"),
+        sqlstate="AU001",
     ),
 )

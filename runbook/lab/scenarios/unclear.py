@@ -2,21 +2,26 @@
 
 from dataclasses import replace
 
-from runbook.lab.scenario import BYSTANDER, Scenario, Stage, as_superuser, both, on_production
+from runbook.lab.scenario import BYSTANDER, Scenario, Stage, as_superuser, both, on_both, on_production
 from runbook.lab.scenarios.duplicate_emails import duplicates, remove_duplicates
 from runbook.lab.scenarios.lock_queue import SCENARIO as LOCK_QUEUE
 from runbook.lab.scenarios.lock_queue import close_report, report_left_open
 from runbook.lab.scenarios.long_report import SCENARIO as LONG_REPORT
 from runbook.lab.tools import ONE_FILE
 
-GUARD = """
-CREATE FUNCTION no_release_on_fridays() RETURNS trigger LANGUAGE plpgsql AS $$
+FREEZE = """
+CREATE TABLE release_freezes (until date NOT NULL);
+CREATE FUNCTION no_release_while_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'price changes are frozen until the audit ends' USING ERRCODE = 'AU001';
+    IF EXISTS (SELECT FROM release_freezes WHERE until >= current_date) THEN
+        RAISE EXCEPTION 'price changes are frozen until the audit ends' USING ERRCODE = 'AU001';
+    END IF;
+    RETURN NULL;
 END
 $$;
-CREATE TRIGGER frozen BEFORE UPDATE ON products FOR EACH STATEMENT EXECUTE FUNCTION no_release_on_fridays()
+CREATE TRIGGER frozen BEFORE UPDATE ON products FOR EACH STATEMENT EXECUTE FUNCTION no_release_while_frozen()
 """
+"""What both sides have. Production also has a row in the table: what a team keeps in its tables, no catalogue knows."""
 
 
 async def report_and_role(stage: Stage) -> None:
@@ -82,16 +87,17 @@ SCENARIOS = (
         traffic=False,
     ),
     Scenario(
-        id="frozen-by-a-trigger",
-        title="A trigger of another team refuses the change",
+        id="frozen-by-a-rule",
+        title="Another team's rule refuses the change",
         story="The migration corrects prices; production answers with a sentence that nobody knows.",
         seen="failed",
         kind="outside",
         expected=None,
         runners=ONE_FILE,
         migration={"migrations/0102_round_prices.sql": "UPDATE products SET price = round(price, 1) WHERE id < 100;\n"},
-        fault=on_production(GUARD),
-        unfault=on_production("DROP TRIGGER frozen ON products"),
+        prepare=on_both(FREEZE),
+        fault=on_production("INSERT INTO release_freezes VALUES ('infinity')"),
+        unfault=on_production("DELETE FROM release_freezes"),
         sqlstate="AU001",
     ),
     Scenario(
