@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from runbook.triage.case import Case, Facts
 from runbook.triage.failing import is_whole_table, parts_of, statement_at_fault
 
 _ENOUGH = 20
+_RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?'((?:[^']|'')*)'|\bMESSAGE\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
+_TELLING = 8
+"""Letters below which a message's fixed words say nothing about where they were raised."""
 _FEW = 1000
 """Rows below which a statement over a whole table is not called a large one."""
 
@@ -38,14 +42,17 @@ def state(facts: Facts, case: Case) -> None:
     facts.know(ids[0], rows, because, side="production", readings="production/triggers")
     named = next((r for r in rows if _in_context(case, r)), None)
     because = f"CONTEXT of the error names {named['function']}()" if named else "CONTEXT names no trigger's function"
+    if named is None and case.error is not None and not case.error.context:
+        named = next((r for r in rows if raises(_definition(side.catalog, r["function"]), case.error.message)), None)
+        because = f"{named['function']}() raises these words" if named else "no trigger's function raises these words"
     facts.know(ids[1], named["function"] if named else "", because, side="production")
 
 
 def _statements(case: Case) -> tuple[Statement, ...]:
-    """The one at fault where something failed, else all that are to run."""
+    """The one at fault where that is known, else all that are to run."""
     fault = statement_at_fault(case)
-    if case.error is not None or (fault is not None and fault.how in ("running", "waiting")):
-        return (fault.statement,) if fault is not None else ()
+    if fault is not None and fault.how in ("error", "running", "waiting"):
+        return (fault.statement,)
     return case.migration.statements if case.migration is not None else ()
 
 
@@ -120,6 +127,18 @@ def _definition(catalog: Catalog, function: str) -> str | None:
     schema, name = split_qualified(function)
     overloads = [f for f in catalog.functions.get(name, ()) if f.schema == schema and not f.arguments]
     return overloads[0].definition if overloads else None
+
+
+def raises(definition: str | None, message: str) -> bool:
+    """Whether a PL/pgSQL function has a RAISE whose words are the message's, for tools that do not print CONTEXT."""
+    for literal in (one or other for one, other in _RAISED.findall(definition or "")):
+        words = literal.replace("''", "'").split("%%")
+        if len(re.sub(r"[\W%]", "", literal)) < _TELLING:
+            continue
+        pattern = "%".join(".*".join(re.escape(piece) for piece in part.split("%")) for part in words)
+        if re.fullmatch(pattern, message.strip(), re.DOTALL):
+            return True
+    return False
 
 
 def _in_context(case: Case, row: dict[str, Any]) -> bool:

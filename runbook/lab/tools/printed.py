@@ -58,12 +58,25 @@ class Failed:
             lines.append(f"DETAIL:  {diag.message_detail}")
         if diag.message_hint:
             lines.append(f"HINT:  {diag.message_hint}")
+        if diag.internal_query:
+            lines.append(f"QUERY:  {diag.internal_query}")
+        if diag.context:
+            lines.append(f"CONTEXT:  {diag.context}")
         return "\n".join(lines)
 
     @property
     def condition(self) -> str:
         """psycopg's class of the SQLSTATE, as Python and Ruby drivers both name it: UniqueViolation, LockNotAvailable."""
         return type(self.error).__name__
+
+    def python(self, driver: str) -> str:
+        """The class as ``driver`` names it. An SQLSTATE of nobody's has none of its own: psycopg2.DatabaseError."""
+        return f"{driver}.{self.condition}" if self.is_nobodys else f"{driver}.errors.{self.condition}"
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether the SQLSTATE is none that PostgreSQL knows: somebody's own function raised it."""
+        return type(self.error).__module__ == "psycopg"
 
 
 Print = Callable[[Failed], str]
@@ -79,12 +92,12 @@ def _alembic(f: Failed) -> str:
         "    self.dialect.do_execute(\n"
         '  File "/srv/venv/lib/python3.12/site-packages/sqlalchemy/engine/default.py", line 951, in do_execute\n'
         "    cursor.execute(statement, parameters)\n"
-        f"psycopg2.errors.{f.condition}: {f.libpq}\n\n\n"
+        f"{f.python('psycopg2')}: {f.libpq}\n\n\n"
         "The above exception was the direct cause of the following exception:\n\n"
         "Traceback (most recent call last):\n"
         '  File "/srv/venv/bin/alembic", line 8, in <module>\n'
         "    sys.exit(main())\n"
-        f"sqlalchemy.exc.{_sqlalchemy_class(f.error)}: (psycopg2.errors.{f.condition}) {f.libpq}\n\n"
+        f"sqlalchemy.exc.{_sqlalchemy_class(f.error)}: ({f.python('psycopg2')}) {f.libpq}\n\n"
         f"[SQL: {f.statement}]\n"
         "(Background on this error at: https://sqlalche.me/e/20/f405)"
     )
@@ -107,7 +120,7 @@ def _django(f: Failed) -> str:
         "    return self.cursor.execute(sql)\n"
         '  File "/srv/venv/lib/python3.12/site-packages/psycopg/cursor.py", line 97, in execute\n'
         "    raise ex.with_traceback(None)\n"
-        f"psycopg.errors.{f.condition}: {f.libpq}\n\n"
+        f"{f.python('psycopg')}: {f.libpq}\n\n"
         "The above exception was the direct cause of the following exception:\n\n"
         "Traceback (most recent call last):\n"
         '  File "/srv/app/manage.py", line 22, in <module>\n    main()\n'
@@ -116,7 +129,7 @@ def _django(f: Failed) -> str:
 
 
 def _rails(f: Failed) -> str:
-    ruby = "PG::" + f.condition
+    ruby = "PG::" + ("ServerError" if f.is_nobodys else f.condition)
     camel = "".join(part.capitalize() for part in f.name.split("_")[1:]) or "Change"
     source = f"/app/db/migrate/{f.name}.rb:3:in `change'"
     said = "ERROR:  " + f.libpq
@@ -220,10 +233,11 @@ def _liquibase(f: Failed) -> str:
 
 def _ecto(f: Failed) -> str:
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", f.condition).lower()
+    said = f.libpq.partition("\nCONTEXT:")[0]
     return (
         f"10:15:18.399 [info] == Running 20250305101500 Core.Repo.Migrations.{f.name.title().replace('_', '')}.change/0"
         f" forward\n10:15:18.399 [info] execute {json.dumps(f.statement)}\n"
-        f"** (Postgrex.Error) ERROR {f.error.sqlstate} ({name}) {f.libpq}\n"
+        f"** (Postgrex.Error) ERROR {f.error.sqlstate} ({name}) {said}\n"
         "    (ecto_sql 3.12.1) lib/ecto/adapters/sql.ex:1096: Ecto.Adapters.SQL.raise_sql_call_error/1"
     )
 
