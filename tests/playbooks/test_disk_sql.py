@@ -1,0 +1,87 @@
+"""The SQL of the playbooks on disks runs on every major, whatever the objects are called."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from runbook.diagnosis.facts import Fact, FactBook
+from runbook.migration.statement import split
+from tests.playbooks.incident import playbooks
+from tests.support import BARE, Database
+
+CAUSES = ("temp-file-limit",)
+TABLE = '"My Schema"."Order\'s ""Items"""'
+INDEX = f'CREATE INDEX CONCURRENTLY "Items\' key" ON {TABLE} ("E mail")'
+
+
+def hostile(database: Database) -> FactBook:
+    """The samples, with names that break whoever quotes by hand."""
+    samples = FactBook.of_samples()
+    facts = {
+        "production.major": database.major,
+        "production.database": database.name,
+        "production.role": BARE,
+        "disk.temp_limit_source": f"role {BARE}",
+        "disk.sorts": [{**samples.value("disk.sorts")[0], "index": "Items' key", "relation": TABLE, "sql": INDEX}],
+        "failing.sql": INDEX,
+        "failing.concurrently": True,
+        "failing.relation": TABLE,
+        "failing.relation_name": 'Order\'s "Items"',
+        "failing.index_relation": '"My Schema"."Items\' key"',
+        "failing.columns": ['"E mail"'],
+    }
+    return samples.with_facts(Fact(id_, value, "test", "test") for id_, value in facts.items())
+
+
+@pytest.fixture
+def shop(matrix_database: Database) -> Database:
+    matrix_database.execute(f'CREATE SCHEMA "My Schema"; CREATE TABLE {TABLE} (id int PRIMARY KEY, "E mail" text)')
+    matrix_database.execute(f'ALTER TABLE {TABLE} OWNER TO {BARE}; GRANT ALL ON SCHEMA "My Schema" TO {BARE}')
+    return matrix_database
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_every_look_runs_on_every_major_and_writes_nothing(shop: Database, cause: str) -> None:
+    checks = [b for b in playbooks()[cause].render(hostile(shop)).sql if not b.changes and b.on == "production"]
+    assert checks
+    with shop.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for check in checks:
+            for statement in split(check.sql)[0]:
+                try:
+                    connection.execute(statement.sql.encode())
+                except psycopg.Error as error:
+                    raise AssertionError(f"{check.section}: {check.sql}") from error
+
+
+def changes(database: Database, cause: str, section: str, on: str = "production") -> list[str]:
+    """The statements of a section that change something, block by block."""
+    found = playbooks()[cause].render(hostile(database)).sql
+    return [b.sql for b in found if b.section == section and b.changes and b.on == on]
+
+
+def run(database: Database, sql: str, role: str | None = None) -> None:
+    with database.connect() as connection:
+        if role is not None:
+            connection.execute(f"SET ROLE {role}")
+        for statement in split(sql)[0]:
+            connection.execute(statement.sql.encode())
+
+
+def test_an_ordinary_role_may_give_the_build_memory_and_only_a_superuser_a_higher_limit(shop: Database) -> None:
+    cause = "temp-file-limit"
+    [in_memory] = changes(shop, cause, "fix", "file")
+    run(shop, in_memory, BARE)
+    drop, reset = changes(shop, cause, "roll_back")
+    run(shop, drop, BARE)
+    [higher] = changes(shop, cause, "fix")
+    limit = f"SELECT setting FROM pg_db_role_setting, unnest(setconfig) setting WHERE setrole = '{BARE}'::regrole"
+    try:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            run(shop, higher, BARE)
+        run(shop, higher)
+        assert [row[0].split("=")[0] for row in shop.execute(limit)] == ["temp_file_limit"]
+    finally:
+        run(shop, reset)
+    assert shop.execute(limit) == []
