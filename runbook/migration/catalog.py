@@ -149,6 +149,8 @@ class Relation:
     force_row_security: bool = False
     replica_identity: str = "d"  # d default, n nothing, f full, i index
     publications: tuple[str, ...] = ()
+    updates_published_by: tuple[str, ...] = ()  # publications that publish UPDATE of it, its ancestors' among them
+    deletes_published_by: tuple[str, ...] = ()
     privileges: frozenset[str] = frozenset()  # what the migration's role may do: SELECT, INSERT, ...
     live_tuples: int | None = None
     dead_tuples: int | None = None

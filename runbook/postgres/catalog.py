@@ -197,17 +197,27 @@ def _relations(
                 defaults[link.parent_oid] = keys[link.child_oid]
     published: dict[int, list[str]] = defaultdict(list)
     for_all: list[str] = []
+    updates, deletes = set[str](), set[str]()
     for p in _rows(readings, "publications"):
         if p.all_tables:
             for_all.append(p.name)
         elif p.relation_oid is not None:
             published[p.relation_oid].append(p.name)
+        updates |= {p.name} if p.updates else set()
+        deletes |= {p.name} if p.deletes else set()
+    above = {link.child_oid: link.parent_oid for link in _rows(readings, "inheritance")} if published else {}
+    partitions = {r.oid for r in relation_rows if r.is_partition}
     found: dict[RelationKey, Relation] = {}
     owners: dict[int, str] = {}
     for r in relation_rows:
         owners[r.oid] = r.owner
         writes = None if r.inserts is None else r.inserts + (r.updates or 0) + (r.deletes or 0)
         everywhere = for_all if r.kind in ("r", "p") and r.persistence == "p" else ()
+        through = [*everywhere]
+        member: int | None = r.oid
+        while published and member is not None:  # what publishes a partitioned table publishes its partitions
+            through += published.get(member, ())
+            member = above.get(member) if member in partitions else None
         found[(r.schema, r.name)] = Relation(
             schema=r.schema,
             name=r.name,
@@ -234,6 +244,8 @@ def _relations(
             force_row_security=r.force_row_security,
             replica_identity=r.replica_identity,
             publications=(*published.get(r.oid, ()), *everywhere),
+            updates_published_by=tuple(dict.fromkeys(name for name in through if name in updates)),
+            deletes_published_by=tuple(dict.fromkeys(name for name in through if name in deletes)),
             privileges=frozenset(r.privileges),
             live_tuples=r.live_tuples,
             dead_tuples=r.dead_tuples,

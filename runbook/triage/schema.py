@@ -26,7 +26,7 @@ from runbook.migration.objects import (
 from runbook.migration.result import StatementForecast
 from runbook.sql import quote_ident, quote_qualified
 from runbook.text import plural
-from runbook.triage import data, dependency
+from runbook.triage import data, dependency, replication
 from runbook.triage.case import Case, Facts
 from runbook.triage.extensions import missing_extensions, provider_of
 from runbook.triage.failing import is_whole_table, parts_of, statement_at_fault
@@ -52,6 +52,7 @@ def examine(case: Case) -> Step:
     _state_error_object(facts, case, production, local)
     dependency.state(facts, case)
     data.state(facts, case)
+    replication.state(facts, case)
     if production is None:
         side = case.production
         why = side.why_not("relations") if side is not None else "no production side was given"

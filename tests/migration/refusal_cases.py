@@ -38,6 +38,8 @@ CREATE POLICY pol ON t USING (true);
 CREATE SCHEMA other;
 CREATE TABLE other.used (a mood);
 CREATE STATISTICS st ON id, at FROM plain;
+CREATE TABLE published (id int, note text);
+CREATE PUBLICATION pub FOR TABLE published;
 """
 
 
@@ -53,6 +55,11 @@ def _all(*statements: str, since: int = 12) -> list[Case]:
 
 
 CASES: list[Case] = [
+    # published, and nothing identifies a row
+    *_all(
+        "UPDATE published SET note = 'x'", "DELETE FROM published WHERE false", "WITH d AS (DELETE FROM published RETURNING id) SELECT * FROM d",
+        "ALTER TABLE published ADD PRIMARY KEY (id) DEFERRABLE; UPDATE published SET note = 'x'",
+    ),
     # missing objects
     *_all(
         "ALTER TABLE nowhere ADD a int", "SELECT * FROM nowhere", "INSERT INTO nowhere VALUES (1)", "UPDATE nowhere SET a = 1",

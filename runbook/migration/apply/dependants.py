@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from runbook.migration.ast import columns_used, enum_name, qualified, relation_name, strings, unwrap
-from runbook.migration.catalog import Catalog, Dependant, Relation
+from runbook.migration.catalog import Catalog, Dependant, Relation, RelationKey
 from runbook.migration.edit import lineage, with_relations
 from runbook.migration.revise import replace
 from runbook.sql import quote_ident, split_qualified
@@ -51,6 +51,8 @@ def drop_of(catalog: Catalog, kind: str, item: Any) -> Catalog:
         parts = strings(unwrap(item).items)
         relation = catalog.find(parts[-3] if len(parts) > 2 else None, parts[-2]) if len(parts) > 1 else None
         return without_dependant(catalog, word, parts[-1], on=lineage(catalog, relation)) if relation else catalog
+    if word == "publication":
+        catalog = _unpublished(catalog, qualified(item).name, None)
     arguments = None
     node = unwrap(item)
     if word == "function" and not node.args_unspecified:
@@ -94,11 +96,29 @@ def alter_publication(catalog: Catalog, node: Any) -> Catalog:
             relation = catalog.find(name.schema, name.name)
             keys.update({relation.key} if relation is not None else set())
     if action == "AP_DropObjects":
+        gone = {member.key for key in keys for member in lineage(catalog, catalog.relations[key])}
+        catalog = _unpublished(catalog, node.pubname, gone)
         return without_dependant(catalog, "publication", node.pubname, on=[catalog.relations[k] for k in keys])
     if action == "AP_SetObjects":
+        catalog = _unpublished(catalog, node.pubname, None)  # what is set instead is not followed: rather say nothing
         others = [r for r in catalog.relations.values() if r.dependants and r.key not in keys]
         return without_dependant(catalog, "publication", node.pubname, on=others)
+    if len(node.options):  # SET (publish = ...): which commands, is not followed
+        return _unpublished(catalog, node.pubname, None)
     return catalog
+
+
+def _unpublished(catalog: Catalog, publication: str, keys: set[RelationKey] | None) -> Catalog:
+    """Without UPDATE and DELETE of these relations (None: of all) in the publication."""
+    changes = {}
+    for relation in catalog.relations.values():
+        if publication not in (*relation.updates_published_by, *relation.deletes_published_by):
+            continue
+        if keys is None or relation.key in keys:
+            updates = tuple(n for n in relation.updates_published_by if n != publication)
+            deletes = tuple(n for n in relation.deletes_published_by if n != publication)
+            changes[relation.key] = replace(relation, updates_published_by=updates, deletes_published_by=deletes)
+    return with_relations(catalog, changes) if changes else catalog
 
 
 def depending(relation: Relation, kind: str, name: str, expressions: Iterable[Any], columns: Iterable[str]) -> Relation:

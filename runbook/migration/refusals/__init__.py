@@ -15,6 +15,7 @@ from runbook.migration.model import Statement
 from runbook.migration.refusals.existing import taken_names
 from runbook.migration.refusals.names import missing_names
 from runbook.migration.refusals.partitions import wrong_partitions
+from runbook.migration.refusals.published import unidentified_rows
 from runbook.migration.refusals.tables import wrong_tables
 from runbook.migration.refusals.types import wrong_types
 from runbook.migration.refusals.written import wrong_rows
@@ -23,7 +24,7 @@ from runbook.migration.result import Fails
 Finder = Callable[[Any, Catalog], Iterator[Fails]]
 
 _FINDERS: tuple[Finder, ...] = (
-    taken_names, wrong_tables, missing_names, wrong_types, wrong_partitions, wrong_rows,
+    taken_names, wrong_tables, missing_names, wrong_types, wrong_partitions, wrong_rows, unidentified_rows,
 )  # fmt: skip
 
 

@@ -1,0 +1,12 @@
+"""What replication has to do with the incident: every fact of the group replication."""
+
+from __future__ import annotations
+
+from runbook.triage import published
+from runbook.triage.case import Case, Facts
+
+
+def state(facts: Facts, case: Case) -> None:
+    """State every ``replication.*`` fact."""
+    for part in (published,):
+        part.state(facts, case)
