@@ -133,6 +133,17 @@ QUESTIONS: tuple[Question, ...] = (
         _UNKNOWN,
     ),
     _question(
+        "volume_full",
+        "Is a volume of production's server full, or about to be?",
+        0.1,
+        "disk.error_place in ['data', 'wal', 'temporary', 'other'] or not error.given and disk.slots_over | length > 0",
+        ("wal", "yes, one that holds pg_wal alone", "w"),
+        ("data", "yes, one that holds data without pg_wal", "d"),
+        ("both", "yes, one that holds data and pg_wal", "b"),
+        ("no", "no, there is room", "n"),
+        _UNKNOWN,
+    ),
+    _question(
         "blocker_may_end",
         "May the session that blocks it be ended?",
         0.2,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runbook.triage import temp_files
+from runbook.triage import space_errors, temp_files, wal_kept
 from runbook.triage.case import Case, Facts
 
 
 def state(facts: Facts, case: Case) -> None:
     """State every ``disk.*`` fact."""
-    for part in (temp_files,):
+    for part in (space_errors, temp_files, wal_kept):
         part.state(facts, case)

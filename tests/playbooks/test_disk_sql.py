@@ -10,7 +10,7 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database
 
-CAUSES = ("temp-file-limit",)
+CAUSES = ("temp-file-limit", "inactive-replication-slot")
 TABLE = '"My Schema"."Order\'s ""Items"""'
 INDEX = f'CREATE INDEX CONCURRENTLY "Items\' key" ON {TABLE} ("E mail")'
 
@@ -85,3 +85,17 @@ def test_an_ordinary_role_may_give_the_build_memory_and_only_a_superuser_a_highe
     finally:
         run(shop, reset)
     assert shop.execute(limit) == []
+
+
+def test_a_slot_is_dropped_by_whoever_may_replicate_and_by_nobody_else(shop: Database) -> None:
+    [drop, *_] = changes(shop, "inactive-replication-slot", "fix")
+    assert "old_replica" in drop
+    shop.execute("SELECT pg_create_physical_replication_slot('old_replica', true)")
+    try:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            run(shop, drop, BARE)
+    finally:
+        shop.execute(f"ALTER ROLE {BARE} REPLICATION")
+        run(shop, drop, BARE)
+        shop.execute(f"ALTER ROLE {BARE} NOREPLICATION")
+    assert shop.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = 'old_replica'") == []

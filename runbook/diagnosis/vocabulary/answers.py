@@ -10,6 +10,7 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("answer", "error_from", "str", "who got the error: migration, application", "migration"),
     ("answer", "elapsed_matches_timeout", "str", "did it fail after the time statement_timeout allows: yes, no", "yes"),
     ("answer", "waited_for_lock", "str", "did anybody see it wait for a lock: yes, no", "no"),
+    ("answer", "volume_full", "str", "which volume of production's server is (nearly) full: wal, data, both, no", "both"),
     ("answer", "blocker_may_end", "str", "may the blocking session be ended: yes, no", "no"),
     ("answer", "object_made_by", "str", "who made the object that exists already: earlier_run, by_hand", "by_hand"),
     ("answer", "wrapped_in_transaction", "str", "does the runner wrap the file in a transaction: yes, no", "yes"),

@@ -49,5 +49,48 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "those of disk.sorts whose temporary files exceed temp_file_limit for certain",
         [],
     ),
+    (
+        "disk",
+        "error_place",
+        "str",
+        "what the error found no space for: wal, data, temporary (files), shared memory, other; none: it is not about space",
+        "data",
+    ),
+    ("disk", "error_path", "str", "the file it names, in the data directory, or empty", "base/16384/24601"),
+    (
+        "disk",
+        "error_tablespace",
+        "int",
+        "the oid of the tablespace that file lies in; 0: of none but the default one",
+        0,
+    ),
+    ("disk", "wal_bytes", "int", "size of production's pg_wal", 48_000_000_000),
+    (
+        "disk",
+        "wal_max_bytes",
+        "int",
+        "max_wal_size on production: what checkpoints try to keep pg_wal below",
+        1_073_741_824,
+    ),
+    (
+        "disk",
+        "slots",
+        "list",
+        "replication slots that nobody reads from now and that keep WAL: [{name, slot_type, plugin, database, retained_bytes, "
+        "wal_status (13+; or empty), inactive_s (17+; or -1)}], the one that keeps most first",
+        [
+            {
+                "name": "old_replica",
+                "slot_type": "physical",
+                "plugin": "",
+                "database": "",
+                "retained_bytes": 46_000_000_000,
+                "wal_status": "extended",
+                "inactive_s": 1_209_600.0,
+            }
+        ],
+    ),
+    ("disk", "slots_over", "list", "those of disk.slots that keep more than max_wal_size", []),
+    ("disk", "slot_limit_bytes", "int", "max_slot_wal_keep_size on production; -1: a slot may keep everything", -1),
 )
 """Group, name, type, meaning, sample."""

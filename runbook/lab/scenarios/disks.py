@@ -1,6 +1,6 @@
 """What production may not write any more: limits of files, and what nobody fetches."""
 
-from runbook.lab.scenario import Scenario, as_superuser
+from runbook.lab.scenario import Scenario, as_superuser, both
 from runbook.lab.tools import ONE_FILE
 
 SCENARIOS = (
@@ -17,5 +17,24 @@ SCENARIOS = (
         ),
         unfault=as_superuser("ALTER ROLE deploy RESET temp_file_limit"),
         sqlstate="53400",
+    ),
+    Scenario(
+        id="slot-of-a-removed-replica",
+        title="A disk alarm before the release",
+        story="A disk of production grows by itself. A replica was taken away last month. May today's migration run?",
+        seen="planned",
+        expected="inactive-replication-slot",
+        migration={"migrations/0142_orders_note.sql": "ALTER TABLE orders ADD COLUMN note text;\n"},
+        fault=both(
+            as_superuser("ALTER SYSTEM SET max_wal_size = '32MB'"),
+            as_superuser("SELECT pg_reload_conf(); SELECT pg_create_physical_replication_slot('old_replica', true)"),
+            *(as_superuser("CREATE TABLE wal_writer (); DROP TABLE wal_writer; SELECT pg_switch_wal()"),) * 9,
+        ),
+        unfault=as_superuser("SELECT pg_drop_replication_slot('old_replica')"),
+        attempt=False,
+        in_force=(
+            "SELECT 1 FROM pg_replication_slots WHERE NOT active AND pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > 128e6"
+        ),
+        traffic=False,
     ),
 )
