@@ -33,6 +33,8 @@ class Context:
     held_since: Mapping[RelationKey, int] = field(default_factory=dict)
     transaction_mode: str = "none"
     runner: str = ""
+    found: dict[str, Hazard] = field(default_factory=dict)
+    """By id: only the first of each counts, and a safe sequence over a thousand partitions is not written for every one."""
 
     def relation(self, key: RelationKey) -> Relation:
         found = self.before.relations.get(key)
@@ -61,10 +63,13 @@ NOTICEABLE_S = 0.2
 
 
 def hazard(context: Context, id_: str, because: str, safe_sql: tuple[str, ...] | None = None) -> Hazard:
-    """The hazard, with the safe sequence for this statement and this runner where one is known."""
+    """The hazard, with the safe sequence for this statement and this runner where one is known; the first of its id."""
+    if id_ in context.found:
+        return context.found[id_]
     safe = safe_sql or safe_forms.safe_form(context.statement, context.before, id_, context.runner)
     instead = None if safe else no_safe_form(context.statement, id_)
-    return Hazard(id_, because, safe, playbook=None if id_ in WITHOUT_PLAYBOOK else id_, instead=instead)
+    playbook = None if id_ in WITHOUT_PLAYBOOK else id_
+    return context.found.setdefault(id_, Hazard(id_, because, safe, playbook=playbook, instead=instead))
 
 
 def size_words(context: Context, key: RelationKey) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook.postgres.rows import RoleSettingRow, SettingRow
+from runbook.triage import limits
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 from runbook.words import size
@@ -68,6 +69,7 @@ def examine(case: Case) -> Step:
         values = effective_settings(side) if side is not None and side.ok("settings") else None
         effective[key] = values
         _state(facts, key, side, values)
+    limits.state(facts, case)
     rows = _rows(effective["local"], effective["production"], case)
     verdict, summary, badge = _summary(case, effective["local"], effective["production"], rows)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

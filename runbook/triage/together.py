@@ -37,6 +37,11 @@ def state(facts: Facts, case: Case) -> None:
     facts.know(_FACTS[1], [met] if met else [], "the statements before it in the same transaction")
 
 
+def in_its_transaction(case: Case, statement: Statement) -> Iterator[Statement]:
+    """Statements of the migration that run before it in its transaction, the latest first."""
+    return _before(case.migration, statement, proved=False) if case.migration is not None else iter(())
+
+
 def _before(migration: Migration, fault: Statement, *, proved: bool) -> Iterator[Statement]:
     """Statements that ran before it in its transaction, the latest first.
 

@@ -1,0 +1,58 @@
+"""Facts of the group limits: what a server has room for, whatever the disk holds: locks, columns, numbers, memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
+    (
+        "limits",
+        "exhausted",
+        "str",
+        "53200: which memory was out: lock_table (the HINT says so), predicate_locks, shared (no HINT was printed), "
+        "private (of one process); empty for any other error",
+        "lock_table",
+    ),
+    (
+        "limits",
+        "locks_needed",
+        "int",
+        "relations that the transaction of the statement at fault (without one: of the first that is foretold to run out "
+        "of room) locks by its end, tables, partitions and indexes; 0: not known of any",
+        12_004,
+    ),
+    (
+        "limits",
+        "locks_of",
+        "list",
+        "the tables that these belong to, most locks first: [{relation (a partitioned table stands for all of it), "
+        "partitions, indexes, locks}]",
+        [{"relation": "public.measurements", "partitions": 4000, "indexes": 8001, "locks": 12_002}],
+    ),
+    ("limits", "lock_statements", "int", "statements of that transaction up to there", 1),
+    (
+        "limits",
+        "lock_room",
+        "int",
+        "locks that production's lock table is made for: max_locks_per_transaction x (backends of all kinds + "
+        "max_prepared_transactions)",
+        8448,
+    ),
+    ("limits", "lock_room_local", "int", "the same on local", 8448),
+    (
+        "limits",
+        "lock_room_most",
+        "int",
+        "locks that fit in production's lock table when nothing else wants the memory, as measured: never more",
+        15_484,
+    ),
+    ("limits", "locks_held_now", "int", "locks in production's lock table now, of all sessions", 40),
+    (
+        "limits",
+        "max_locks_wanted",
+        "int",
+        "max_locks_per_transaction that has room for limits.locks_needed beside as many of others; 0: not known",
+        256,
+    ),
+)
+"""Group, name, type, meaning, sample."""

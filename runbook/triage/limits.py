@@ -1,0 +1,12 @@
+"""What production has room for: every fact of the group limits."""
+
+from __future__ import annotations
+
+from runbook.triage import lock_room
+from runbook.triage.case import Case, Facts
+
+
+def state(facts: Facts, case: Case) -> None:
+    """State every ``limits.*`` fact."""
+    for part in (lock_room,):
+        part.state(facts, case)
