@@ -40,25 +40,32 @@ def state(facts: Facts, case: Case) -> None:
         facts.unknown("disk.temp_limit_in_error_bytes", "the error names no limit of temporary files")
     else:
         facts.know("disk.temp_limit_in_error_bytes", int(named[1]) * 1024, "the error names it")
-    catalog = case.production.catalog if case.production is not None else None
-    if catalog is None or case.migration is None or case.production is None:
+    sorts = index_sorts(case)
+    if sorts is None:
         reason = "no migration was given" if case.migration is None else "production's catalog is not known"
         facts.unknown_all(["disk.sorts", "disk.sorts_over_limit"], reason)
         return
-    settings = effective_settings(case.production) if case.production.ok("settings") else {}
-    statements = [case.failing] if case.failing is not None else list(case.migration.statements)
-    sorts = [
-        sort
-        for statement in statements
-        if (forecast := case.forecast_of(statement)) is not None
-        for sort in _sorts(statement, forecast, catalog, settings)
-    ]
     facts.know("disk.sorts", sorts, f"{len(sorts)} indexes are built", readings="production/indexes production/columns")
     if limit is None:
         facts.unknown("disk.sorts_over_limit", "temp_file_limit is not known")
         return
     over = [sort for sort in sorts if 0 <= limit < sort["one_process_bytes"]]
     facts.know("disk.sorts_over_limit", over, f"{len(over)} index builds need more temporary files than they may write")
+
+
+def index_sorts(case: Case) -> list[dict[str, Any]] | None:
+    """The indexes that the statement at fault builds (without one: all that are yet to run), see ``disk.sorts``."""
+    side = case.production
+    if side is None or side.catalog is None or case.migration is None:
+        return None
+    settings = effective_settings(side) if side.ok("settings") else {}
+    statements = [case.failing] if case.failing is not None else list(case.migration.statements)
+    return [
+        sort
+        for statement in statements
+        if (forecast := case.forecast_of(statement)) is not None
+        for sort in _sorts(statement, forecast, side.catalog, settings)
+    ]
 
 
 def _state_limit(facts: Facts, side: SideCase | None, id_: str, source: str | None = None) -> int | None:

@@ -10,7 +10,7 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database
 
-CAUSES = ("temp-file-limit", "inactive-replication-slot")
+CAUSES = ("temp-file-limit", "inactive-replication-slot", "disk-full")
 TABLE = '"My Schema"."Order\'s ""Items"""'
 INDEX = f'CREATE INDEX CONCURRENTLY "Items\' key" ON {TABLE} ("E mail")'
 

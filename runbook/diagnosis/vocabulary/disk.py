@@ -92,5 +92,20 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     ("disk", "slots_over", "list", "those of disk.slots that keep more than max_wal_size", []),
     ("disk", "slot_limit_bytes", "int", "max_slot_wal_keep_size on production; -1: a slot may keep everything", -1),
+    (
+        "disk",
+        "writes",
+        "list",
+        "what the statement at fault (without one: all that is yet to run) writes besides what is there: [{relation, what: "
+        "rewrite, index or rows, bytes (about, WAL not counted)}], most first",
+        [{"relation": "public.orders", "what": "rewrite", "bytes": 11_000_000_000}],
+    ),
+    (
+        "disk",
+        "writes_bytes",
+        "int",
+        "their sum: the free space that it needs on the volume of its data, at least",
+        11_000_000_000,
+    ),
 )
 """Group, name, type, meaning, sample."""

@@ -1,0 +1,49 @@
+"""A volume of a few MB that a server can fill, where the machine lets us mount one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runbook.lab.installations import server_account
+from tests.support import Database
+
+
+@contextmanager
+def small_volume(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A tmpfs of that size that belongs to the account of the servers. Skips the test where nothing may be mounted."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if os.geteuid() != 0 or mount is None or umount is None:
+        pytest.skip("only root can mount a small volume")
+    volume = folder / "volume"
+    volume.mkdir()
+    for above in (folder, *folder.parents):  # pytest's folders are closed to the servers' account
+        if above.stat().st_uid == os.geteuid() and above != Path("/"):
+            above.chmod(above.stat().st_mode | 0o711)
+    asked = [mount, "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(volume)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    try:
+        account = server_account()
+        if account is not None:
+            os.chown(volume, account.uid, account.gid)
+        yield volume
+    finally:
+        subprocess.run([umount, "--lazy", str(volume)], check=True)
+
+
+def free_bytes(volume: Path) -> int:
+    state = os.statvfs(volume)
+    return state.f_bfree * state.f_frsize
+
+
+def tablespace_on(database: Database, volume: Path, name: str) -> None:
+    """A tablespace there. Its folder is of its own: one tablespace a server and folder."""
+    database.execute(f"CREATE TABLESPACE {name} LOCATION '{volume}'")
