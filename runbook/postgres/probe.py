@@ -105,6 +105,8 @@ PROBES: Mapping[str, Probe] = {
         Probe("named_objects", rows.NamedObjectRow, limit=2000),
         Probe("provider", rows.HintRow, limit=100),
         Probe("available_extensions", rows.AvailableExtensionRow),
+        Probe("column_statistics", rows.ColumnStatisticsRow, limit=2000),
+        Probe("archiver", rows.ArchiverRow),
         Probe("wal", rows.WalRow, wants="pg_monitor"),
         Probe("space", rows.SpaceRow, wants="pg_read_all_stats",
               hides=lambda found: any(r.bytes is None and r.name not in ("pg_default", "pg_global") for r in found)),

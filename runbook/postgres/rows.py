@@ -246,6 +246,7 @@ class RelationRow(_Named):
     partition_bound: str | None  # of a partition, pg_get_expr(relpartbound); None when it is locked right now
     has_toast: bool
     of_type_oid: int | None  # a typed table's composite type
+    attributes: int = 0  # pg_class.relnatts: column numbers given out, those of dropped columns among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +466,23 @@ class TupleCounterRow:
     at_s: float  # clock_timestamp() as a Unix time in seconds
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnStatisticsRow:
+    """Probe ``column_statistics``: what the planner knows of one of the largest tables, or of an index with expressions.
+
+    Tables of fewer than 1,000 rows are left out. ``known`` counts columns with statistics, ``hidden`` those that our
+    role may not see. ``without``: columns of a table, or expressions of an index (pg_attribute's names), that have none.
+    """
+
+    relation_oid: int
+    table_oid: int  # the table of an index; else the relation itself
+    name: str
+    known: int
+    without: tuple[str, ...]
+    hidden: int
+    width_bytes: float  # sum of the known columns' mean stored widths
+
+
 # -- E06, E07, E08, E17 sessions and locks ----------------------------------------------------------------------------
 
 
@@ -661,6 +679,17 @@ class WalRow:
     bytes: int
     max_wal_bytes: int
     archive_ready: int | None  # segments waiting for the archiver, where pg_ls_archive_statusdir may be asked
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiverRow:
+    """Probe ``archiver``: one row, pg_stat_archiver. Ages in seconds; None: it never happened."""
+
+    archived: int
+    failed: int
+    last_failed_wal: str | None
+    archived_s: float | None
+    failed_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ _CATALOG_PROBES = frozenset(
         "sequences",
         "policies",
         "grants",
+        "column_statistics",
     }
 )
 """Probes whose rows would fill the journal: what they led to stands in the steps."""

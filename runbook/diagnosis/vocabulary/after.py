@@ -31,6 +31,56 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "after",
+        "stale_statistics",
+        "list",
+        "tables that the migration changes and about whose rows the planner knows too little on production: [{relation, "
+        "why, rows, modified, last_analyze_s, columns, expressions, autovacuum}]; why, the weightiest: type changed, rows "
+        "changed, expression indexed, column added; modified: rows changed since ANALYZE, 0 if few; last_analyze_s: its "
+        "age, or null; columns: those without statistics that it adds or gives another type; expressions: indexes whose "
+        "expressions have none; autovacuum: on, off, off for the table, never (a partitioned table)",
+        [
+            {
+                "relation": "public.orders",
+                "why": "type changed",
+                "rows": 39_000_000,
+                "modified": 0,
+                "last_analyze_s": 86_400.0,
+                "columns": ["customer_id"],
+                "expressions": [],
+                "autovacuum": "on",
+            }
+        ],
+    ),
+    (
+        "after",
+        "bloated",
+        "list",
+        "tables that the migration changes and that hold many dead rows, or take far more room than their rows need: "
+        "[{relation, rows, dead, bytes, wasted_bytes, last_vacuum_s, autovacuum}]; bytes: with indexes and TOAST; "
+        "wasted_bytes: an estimate for the table alone, 0 where there is none; autovacuum: on, off, off for the table",
+        [
+            {
+                "relation": "public.orders",
+                "rows": 39_000_000,
+                "dead": 38_500_000,
+                "bytes": 29_000_000_000,
+                "wasted_bytes": 11_000_000_000,
+                "last_vacuum_s": 172_800.0,
+                "autovacuum": "on",
+            }
+        ],
+    ),
+    (
+        "after",
+        "horizon",
+        "list",
+        "who holds back what vacuum may remove in production's database, for more than a minute, oldest first: "
+        "[{kind, name, pid, age_s}]; kind: session, prepared transaction, replication slot, standby; pid 0: none; "
+        "age_s: null where it is not known",
+        [{"kind": "session", "name": "4182", "pid": 4182, "age_s": 1500.0}],
+    ),
+    (
+        "after",
         "clients",
         "list",
         "client sessions of production's database by application and role: "

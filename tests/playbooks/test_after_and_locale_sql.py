@@ -1,0 +1,64 @@
+"""The SQL of the playbooks on what a migration leaves behind, and on libraries of languages, on real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from runbook.diagnosis.facts import FactBook
+from runbook.migration.statement import split
+from tests.playbooks.incident import playbooks
+from tests.playbooks.test_errors_sql import Q_COLUMN, Q_TABLE, SETUP, blocks, facts, run
+from tests.support import Database, create_database, drop_database, majors
+
+CAUSES = ("stale-statistics",)
+EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
+
+
+@pytest.fixture
+def items(major: int) -> Iterator[Database]:
+    made = create_database(major)
+    made.execute(SETUP)
+    yield made
+    drop_database(made)
+
+
+@EXTREMES
+def test_all_checks_run_on_the_oldest_and_the_newest_major_and_change_nothing(items: Database) -> None:
+    with items.connect() as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for cause in CAUSES:
+            checks = [b for b in blocks(cause, facts(items), changes=False) if b.runnable]
+            assert checks, f"{cause} has no check that runs as it stands"
+            for statement in (s for b in checks for s in split(b.sql)[0]):
+                connection.execute(statement.sql.encode())
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_with_nothing_known_every_value_is_a_named_gap_and_nothing_is_run(cause: str) -> None:
+    for block in playbooks()[cause].render(FactBook()).sql:
+        assert block.runnable or block.missing
+        if block.changes:
+            assert "''" not in block.sql, block.sql
+
+
+def stale(**other: object) -> dict[str, object]:
+    row = {"relation": Q_TABLE, "why": "type changed", "rows": 5, "modified": 0, "last_analyze_s": None}
+    return row | {"columns": [Q_COLUMN], "expressions": [], "autovacuum": "off for the table"} | other
+
+
+@EXTREMES
+def test_a_column_without_statistics_is_found_and_analyze_makes_them(items: Database) -> None:
+    items.execute(f"ANALYZE {Q_TABLE}; ALTER TABLE {Q_TABLE} ALTER {Q_COLUMN} TYPE varchar(40)")
+    items.execute(f"ALTER TABLE {Q_TABLE} SET (autovacuum_enabled = false)")
+    book = facts(items, after={"stale_statistics": [stale()]})
+    _, columns, enabled = blocks("stale-statistics", book, "fix", changes=False)
+    assert run(items, columns.sql) == [(Q_TABLE, "E mail")]
+    assert run(items, enabled.sql)[0][2] == ["autovacuum_enabled=false"]
+    [analyze] = blocks("stale-statistics", book, "stop", changes=True)
+    run(items, analyze.sql)
+    assert run(items, columns.sql) == []
+    [reset] = blocks("stale-statistics", book, "fix", changes=True)
+    run(items, reset.sql)
+    assert run(items, enabled.sql)[0][2] is None

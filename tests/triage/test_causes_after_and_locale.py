@@ -1,0 +1,99 @@
+"""What a migration leaves behind although it passed, and what production's library of languages made of its indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import BARE, Database, create_database, drop_database, eventually, majors
+from tests.triage.incident import explain, fact, psql, triage, write
+from tests.triage.test_causes_data_and_dependants import likely, run_the_checks
+
+# autovacuum would repair within a minute what these tests look at
+SHOP = """
+CREATE TABLE depot (id int PRIMARY KEY, code text, weight int, note text) WITH (autovacuum_enabled = false);
+INSERT INTO depot SELECT g, 'd' || g % 10, g FROM generate_series(1, 20000) g;
+"""
+EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
+
+
+@pytest.fixture
+def sides(major: int) -> Iterator[tuple[Database, Database]]:
+    made = create_database(18), create_database(major)
+    for database in made:
+        database.execute(SHOP)
+        counted(database, 20_000)  # what is counted after ANALYZE would pass for changes since
+        database.execute("ANALYZE depot")
+        counted(database, 0)
+    yield made
+    for database in made:
+        drop_database(database)
+
+
+def counted(database: Database, modified: int, relation: str = "depot") -> None:
+    """Wait until the server's counters show what other sessions have changed."""
+    sql = f"SELECT n_mod_since_analyze FROM pg_stat_user_tables WHERE relid = '{relation}'::regclass"
+    eventually(lambda: database.execute(sql) == [(modified,)], 60, f"{modified} changes are counted")
+
+
+STALE = [
+    ("ALTER TABLE depot ALTER weight TYPE bigint;", "type changed", 12),
+    ("UPDATE depot SET weight = weight % 7;", "rows changed", 15),
+    ("INSERT INTO depot SELECT g, 'new', 1 FROM generate_series(20001, 60000) g;", "rows changed", 18),
+    (
+        "CREATE INDEX depot_lower ON depot (lower(code)); ALTER TABLE depot ALTER weight TYPE bigint;",
+        "type changed",
+        17,
+    ),
+]
+
+
+@pytest.mark.parametrize(("migration", "why", "major"), STALE, ids=["type", "updated", "filled", "type-and-index"])
+async def test_statistics_that_the_migration_made_worthless_are_told_until_analyze_has_run(
+    sides: tuple[Database, Database], migration: str, why: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    path = write(tmp_path, migration + "\n")
+    for database in sides:
+        assert "ERROR" not in psql(database, path)
+    if why == "rows changed":
+        counted(production, 40_000 if "INSERT" in migration else 20_000)
+    state = await triage(local, production, migration=path, seen="broken")
+    named = [c for c in likely(state) if c != "bloat-after-backfill"]
+    assert named == ["stale-statistics"], explain(state)
+    [row] = fact(state, "after.stale_statistics")
+    assert (row["relation"], row["why"]) == ("public.depot", why)
+    assert row["autovacuum"] == "off for the table"
+    run_the_checks("stale-statistics", state, production)
+    production.execute("ANALYZE depot")
+    counted(production, 0)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert "stale-statistics" not in likely(state), explain(state)
+    assert fact(state, "after.stale_statistics") == []
+
+
+@EXTREMES
+async def test_a_column_that_was_only_added_is_no_more_than_possible(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    path = write(tmp_path, "ALTER TABLE depot ADD COLUMN region text;\n")
+    for database in sides:
+        database.execute("ALTER TABLE depot RESET (autovacuum_enabled)")
+        assert "ERROR" not in psql(database, path)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert "stale-statistics" not in likely(state), explain(state)
+    assert fact(state, "after.stale_statistics")[0]["columns"] == ["region"]
+
+
+@EXTREMES
+async def test_whoever_may_not_read_the_table_is_told_nothing_wrong_of_its_columns(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    path = write(tmp_path, "ALTER TABLE depot ALTER weight TYPE bigint;\n")
+    assert "ERROR" not in psql(production, path)
+    state = await triage(local, production, migration=path, seen="broken", role=BARE)
+    assert "stale-statistics" not in likely(state), explain(state)
