@@ -19,6 +19,8 @@ _WORDS = {
     "f": "foreign table",
     "S": "sequence",
     "c": "composite type",
+    "i": "index",
+    "I": "partitioned index",
 }
 
 
