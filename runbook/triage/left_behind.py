@@ -134,6 +134,7 @@ def _bloated(row: RelationRow, statistics: list[ColumnStatisticsRow], side: Side
         return None
     return {
         "relation": row.qualified,
+        "why": "dead rows" if many else "empty pages",
         "rows": int(live),
         "dead": dead,
         "bytes": row.bytes + row.index_bytes + row.toast_bytes,

@@ -10,9 +10,9 @@ from runbook.diagnosis.facts import FactBook
 from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_COLUMN, Q_TABLE, SETUP, blocks, facts, run
-from tests.support import Database, create_database, drop_database, majors
+from tests.support import Database, create_database, drop_database, eventually, majors
 
-CAUSES = ("stale-statistics",)
+CAUSES = ("stale-statistics", "bloat-after-backfill")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 
@@ -62,3 +62,31 @@ def test_a_column_without_statistics_is_found_and_analyze_makes_them(items: Data
     [reset] = blocks("stale-statistics", book, "fix", changes=True)
     run(items, reset.sql)
     assert run(items, enabled.sql)[0][2] is None
+
+
+@EXTREMES
+def test_dead_rows_are_vacuumed_away_and_the_indexes_rebuilt_beside_readers(items: Database) -> None:
+    items.execute(f"ALTER TABLE {Q_TABLE} SET (autovacuum_enabled = false)")
+    items.execute(f"UPDATE {Q_TABLE} SET total = total + 1")
+    row = {"relation": Q_TABLE, "why": "dead rows", "rows": 5, "dead": 5, "bytes": 1, "wasted_bytes": 0}
+    row |= {"last_vacuum_s": None, "autovacuum": "off for the table"}
+    book = facts(items, after={"bloated": [row]})
+    [verify] = blocks("bloat-after-backfill", book, "verify")
+    eventually(lambda: run(items, verify.sql)[0][1] == 5, 60, "the dead rows are counted")
+    [vacuum] = blocks("bloat-after-backfill", book, "stop", changes=True)
+    run(items, vacuum.sql)
+    eventually(lambda: run(items, verify.sql)[0][1] == 0, 60, "the vacuum is counted")
+    _, rebuild = blocks("bloat-after-backfill", book, "fix", changes=False)
+    for command, _ in run(items, rebuild.sql):
+        run(items, command)
+    assert items.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+
+
+def test_a_session_with_an_old_snapshot_is_the_first_that_holds_back_vacuum(database: Database) -> None:
+    database.execute(SETUP)
+    book = facts(database, after={"bloated": []})
+    [holders] = blocks("bloat-after-backfill", book, "stop", changes=False)
+    with database.connect() as old:
+        old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        database.execute(f"UPDATE {Q_TABLE} SET total = total + 1")
+        assert run(database, holders.sql)[0][:2] == ("session", str(old.info.backend_pid))

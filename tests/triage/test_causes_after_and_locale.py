@@ -97,3 +97,58 @@ async def test_whoever_may_not_read_the_table_is_told_nothing_wrong_of_its_colum
     assert "ERROR" not in psql(production, path)
     state = await triage(local, production, migration=path, seen="broken", role=BARE)
     assert "stale-statistics" not in likely(state), explain(state)
+
+
+# -- dead rows and empty pages -----------------------------------------------------------------------------------------
+
+
+BACKFILL = "UPDATE depot SET weight = weight + 1;\n"
+
+
+def dead(database: Database, rows: int) -> None:
+    sql = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = 'depot'::regclass"
+    eventually(lambda: database.execute(sql) == [(rows,)], 60, f"{rows} dead rows are counted")
+
+
+@pytest.mark.parametrize("major", [12, 14, 18])
+async def test_dead_rows_that_no_vacuum_may_remove_are_told_with_who_holds_them(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    path = write(tmp_path, BACKFILL)
+    for database in sides:
+        assert "ERROR" not in psql(database, path)
+    dead(production, 20_000)
+    production.execute("ANALYZE depot")
+    counted(production, 0)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert likely(state) == ["bloat-after-backfill"], explain(state)
+    [row] = fact(state, "after.bloated")
+    assert (row["relation"], row["why"], row["rows"]) == ("public.depot", "dead rows", 20_000)
+    run_the_checks("bloat-after-backfill", state, production)
+    production.execute("VACUUM ANALYZE depot")
+    dead(production, 0)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert likely(state) == [], explain(state)
+
+
+@EXTREMES
+async def test_pages_that_a_vacuum_emptied_are_counted_and_are_no_more_than_possible(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    production.execute("ALTER TABLE depot ADD COLUMN page text DEFAULT repeat('x', 900)")
+    production.execute("UPDATE depot SET page = page || 'y'")
+    path = write(tmp_path, BACKFILL)
+    assert "ERROR" not in psql(production, path)
+    dead(production, 40_000)
+    production.execute("VACUUM ANALYZE depot")
+    dead(production, 0)
+    state = await triage(local, production, migration=path, seen="broken")
+    [row] = fact(state, "after.bloated")
+    assert row["why"] == "empty pages"
+    assert 15_000_000 < row["wasted_bytes"] < 45_000_000
+    assert likely(state) == [], explain(state)
+    production.execute("VACUUM FULL depot")
+    state = await triage(local, production, migration=path, seen="broken")
+    assert fact(state, "after.bloated") == []

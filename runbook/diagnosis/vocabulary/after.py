@@ -56,11 +56,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "bloated",
         "list",
         "tables that the migration changes and that hold many dead rows, or take far more room than their rows need: "
-        "[{relation, rows, dead, bytes, wasted_bytes, last_vacuum_s, autovacuum}]; bytes: with indexes and TOAST; "
+        "[{relation, why, rows, dead, bytes, wasted_bytes, last_vacuum_s, autovacuum}]; why: dead rows, or (after a "
+        "vacuum) empty pages; bytes: with indexes and TOAST; "
         "wasted_bytes: an estimate for the table alone, 0 where there is none; autovacuum: on, off, off for the table",
         [
             {
                 "relation": "public.orders",
+                "why": "dead rows",
                 "rows": 39_000_000,
                 "dead": 38_500_000,
                 "bytes": 29_000_000_000,
