@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runbook.triage import lock_room
+from runbook.triage import columns_left, lock_room
 from runbook.triage.case import Case, Facts
 
 
 def state(facts: Facts, case: Case) -> None:
     """State every ``limits.*`` fact."""
-    for part in (lock_room,):
+    for part in (lock_room, columns_left):
         part.state(facts, case)

@@ -12,7 +12,7 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database
 
-CAUSES = ("lock-table-full",)
+CAUSES = ("lock-table-full", "too-many-columns")
 TABLE = '"My Schema"."Order\'s ""Items"""'
 SETUP = f"""
     CREATE SCHEMA "My Schema";
@@ -32,6 +32,7 @@ def hostile(database: Database, **other: Any) -> FactBook:
         "failing.relation": TABLE,
         "failing.column": '"E mail"',
         "limits.locks_of": [{**book.value("limits.locks_of")[0], "relation": TABLE}],
+        "limits.columns_full": [{**book.value("limits.columns_full")[0], "relation": TABLE}],
         **other,
     }
     return book.with_facts(Fact(id_, value, "test", "test") for id_, value in facts.items())

@@ -11,7 +11,7 @@ import pytest
 from runbook.lab.servers import start_server
 from tests.support import Database, create_database, drop_database
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
-from tests.triage.waiting import blocks, likely, nearest, run, run_the_checks
+from tests.triage.waiting import TABLE_SQL, blocks, likely, nearest, run, run_the_checks, shop
 
 # -- the lock table ---------------------------------------------------------------------------------------------------
 
@@ -137,3 +137,89 @@ async def test_a_lock_table_that_somebody_else_fills_is_told_even_by_those_who_c
 async def test_memory_that_is_not_the_lock_tables_is_not_called_so(error: str) -> None:
     state = await triage(None, None, error=error)
     assert LOCKS not in causes(state), explain(state)
+
+
+# -- column numbers and rows ------------------------------------------------------------------------------------------
+
+COLUMNS = "too-many-columns"
+KEYED = f'CREATE SCHEMA "My Schema"; CREATE TABLE {TABLE_SQL} (id int PRIMARY KEY, t text); INSERT INTO {TABLE_SQL} VALUES (1)'
+HALVES = f"""
+    CREATE SCHEMA "My Schema";
+    CREATE TABLE {TABLE_SQL} (id int, t text) PARTITION BY LIST (id);
+    CREATE TABLE "My Schema"."it's new" PARTITION OF {TABLE_SQL} FOR VALUES IN (1);
+    CREATE TABLE "My Schema"."it's old" (id int, t text);
+    ALTER TABLE {TABLE_SQL} ATTACH PARTITION "My Schema"."it's old" FOR VALUES IN (2);
+"""
+
+
+def age(database: Database, table: str, columns: int) -> None:
+    """A past of as many columns that were added and dropped; of a partition, before it was attached."""
+    if table != TABLE_SQL:
+        database.execute(f"ALTER TABLE {TABLE_SQL} DETACH PARTITION {table}")
+    database.execute(f"ALTER TABLE {table} " + ", ".join(f"ADD COLUMN was_{n} int" for n in range(columns)))
+    database.execute(f"ALTER TABLE {table} " + ", ".join(f"DROP COLUMN was_{n}" for n in range(columns)))
+    if table != TABLE_SQL:
+        database.execute(f"ALTER TABLE {TABLE_SQL} ATTACH PARTITION {table} FOR VALUES IN (2)")
+
+
+ADDED = f"ALTER TABLE {TABLE_SQL} ADD COLUMN a int;\nALTER TABLE {TABLE_SQL} ADD COLUMN IF NOT EXISTS t text, ADD COLUMN b int"
+AGED = [(12, KEYED, TABLE_SQL), (17, HALVES, '"My Schema"."it\'s old"')]
+
+
+@pytest.mark.parametrize(("major", "setup", "aged"), AGED, ids=["table-pg12", "partition-pg17"])
+async def test_a_table_with_a_long_past_of_dropped_columns_is_told_before_and_after(
+    major: int, setup: str, aged: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, f"BEGIN;\n{ADDED};\nCOMMIT;\n")
+    with shop(major, setup) as (local, production):
+        age(production, aged, 1596)
+        state = await triage(local, production, migration=path, seen="planned")
+        assert COLUMNS not in causes(state), explain(state)  # two numbers are left, and two are wanted
+        age(production, aged, 1)
+        state = await triage(local, production, migration=path, seen="planned")
+        assert likely(state) == [COLUMNS], explain(state)
+        [full] = fact(state, "limits.columns_full")
+        assert (full["relation"], full["left"], full["used_local"]) == (aged, -1, 2)
+        error = psql(production, path)
+        assert "at most 1600 columns" in error
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == [COLUMNS], error + explain(state)
+        run_the_checks(COLUMNS, state, production)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == [COLUMNS], error + explain(alone)
+        if aged == TABLE_SQL:
+            [beside] = blocks(COLUMNS, state, "fix", changes=True, on="file")
+            run(production, beside)
+        assert "ERROR" not in psql(local, path)
+
+
+async def test_a_row_that_fits_no_page_is_told_by_what_production_has_filled(tmp_path: Path) -> None:
+    columns = ", ".join(f"a{n} int" for n in range(1200))
+    wider = ", ".join(f"ALTER a{n} TYPE bigint" for n in range(1200))
+    path = write(tmp_path, f"ALTER TABLE {TABLE_SQL} {wider};\n")
+    with shop(18, f'CREATE SCHEMA "My Schema"; CREATE TABLE {TABLE_SQL} (id int, {columns})') as (local, production):
+        local.execute(f"INSERT INTO {TABLE_SQL} VALUES (1)")
+        production.execute(f"INSERT INTO {TABLE_SQL} SELECT {', '.join('1' for _ in range(1201))}")
+        assert "ERROR" not in psql(local, path)
+        error = psql(production, path)
+        assert "row is too big" in error
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == [COLUMNS], error + explain(state)
+        run_the_checks(COLUMNS, state, production)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"CREATE INDEX ON {TABLE_SQL} ({', '.join(['id'] * 33)})",
+        f"CREATE VIEW wide AS SELECT {', '.join(f'{n} AS c{n}' for n in range(1665))}",
+    ],
+    ids=["index", "target-list"],
+)
+async def test_another_limit_of_columns_is_not_taken_for_the_tables(sql: str, tmp_path: Path) -> None:
+    with shop(14, KEYED) as (local, production):
+        path = write(tmp_path, sql + ";\n")
+        error = psql(production, path)
+        assert "ERROR" in error
+        state = await triage(local, production, migration=path, error=error)
+        assert COLUMNS not in causes(state), explain(state)

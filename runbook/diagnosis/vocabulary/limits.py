@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+_FULL = {
+    "relation": "public.orders",
+    "used": 1598,
+    "live": 64,
+    "dropped": 1534,
+    "adds": 3,
+    "left": -1,
+    "used_local": 64,
+}
+
 FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     (
         "limits",
@@ -53,6 +63,24 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "int",
         "max_locks_per_transaction that has room for limits.locks_needed beside as many of others; 0: not known",
         256,
+    ),
+    (
+        "limits",
+        "columns",
+        "list",
+        "tables of production that get columns from the statement at fault (without one: from all that is yet to run), their "
+        "partitions and heirs too, the fullest first: [{relation, used (column numbers given out, of at most 1600), live, "
+        "dropped, adds, left (numbers that are then left; negative: that many too few), used_local (-1: not known)}]",
+        [_FULL],
+    ),
+    ("limits", "columns_full", "list", "those of limits.columns whose numbers do not last", [_FULL]),
+    (
+        "limits",
+        "too_wide",
+        "str",
+        "what the error says is too wide: table (54011, more than 1600 columns), row (54000, a row that does not fit a page), "
+        "or empty",
+        "table",
     ),
 )
 """Group, name, type, meaning, sample."""

@@ -87,7 +87,8 @@ SELECT c.oid::int8 AS oid,
        CASE WHEN c.relispartition AND c.oid NOT IN (SELECT l.relation FROM locked l)
             THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
        c.reltoastrelid <> 0 AS has_toast,
-       nullif(c.reloftype, 0)::int8 AS of_type_oid
+       nullif(c.reloftype, 0)::int8 AS of_type_oid,
+       c.relnatts::int8 AS attributes
   FROM wanted c
  CROSS JOIN server v
   LEFT JOIN me ON true

@@ -1,0 +1,34 @@
+"""What a server has room for, whatever its disks hold: column numbers, nesting."""
+
+from runbook.lab.scenario import Scenario, on_both, on_production
+from runbook.lab.tools import ONE_FILE
+
+IMPORTS = "CREATE TABLE imports (id bigint PRIMARY KEY, supplier text, received_at timestamptz)"
+YEARS = 1596
+"""Columns that an import job has added and dropped again, with two numbers left."""
+
+SCENARIOS = (
+    Scenario(
+        id="sixteen-hundred-columns",
+        title="A table of three columns that is said to have too many",
+        story="The nightly import adds a column for each file and drops it again. Today's migration adds three that stay.",
+        seen="failed",
+        expected="too-many-columns",
+        runners=ONE_FILE,
+        prepare=on_both(IMPORTS),
+        migration={
+            "migrations/0151_imports_totals.sql": (
+                "ALTER TABLE imports ADD COLUMN lines int, ADD COLUMN rejected int, ADD COLUMN finished_at timestamptz;\n"
+            )
+        },
+        fault=on_production(
+            "ALTER TABLE imports "
+            + ", ".join(f"ADD COLUMN file_{n} text" for n in range(YEARS))
+            + "; ALTER TABLE imports "
+            + ", ".join(f"DROP COLUMN file_{n}" for n in range(YEARS))
+        ),
+        unfault=on_production(f"DROP TABLE imports; {IMPORTS}"),
+        sqlstate="54011",
+        traffic=False,
+    ),
+)
