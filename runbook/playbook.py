@@ -84,7 +84,7 @@ class Evidence:
 class SqlBlock:
     """One SQL block of a rendered playbook.
 
-    ``on``: local, production, standby, file (belongs into a migration file). ``changes``: it changes something.
+    ``on``: local, production, standby, subscriber, file (belongs into a migration file). ``changes``: it changes something.
     ``runnable`` False: a value that nobody could read stands in it; ``missing`` names it.
     """
 

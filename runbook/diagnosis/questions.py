@@ -91,9 +91,21 @@ QUESTIONS: tuple[Question, ...] = (
         "elapsed_matches_timeout",
         "Did it fail after just about the time that statement_timeout allows?",
         0.05,
-        "error.timeout in ['statement', 'user_request']",
+        "error.timeout == 'statement'",
         ("yes", "yes", "y"),
         ("no", "no", "n"),
+        _UNKNOWN,
+    ),
+    _question(
+        "ended_by",
+        "Who ended the job or its query, as its own output and the people on call tell?",
+        0.1,
+        "gave_up.who in ['none', 'killed', 'vanished'] and (error.timeout == 'user_request' or error.connection_lost"
+        " or gave_up.who != 'none' or answer.seen == 'failed' and not error.given)",
+        ("deadline", "the time limit of the job, the pod or the CI step", "l"),
+        ("client", "a timeout of the driver, the ORM or the pooler", "c"),
+        ("person", "a person, or a watchdog of the database", "p"),
+        ("nobody", "nobody: the connection broke", "b"),
         _UNKNOWN,
     ),
     _question(
@@ -124,6 +136,15 @@ QUESTIONS: tuple[Question, ...] = (
         _UNKNOWN,
     ),
     _question(
+        "subscriber_has_change",
+        "Do the subscribers of logical replication have this change already?",
+        0.1,
+        "not error.given and replication.changes | length > 0 and replication.subscribers | length > 0",
+        ("yes", "yes, it was made there first", "y"),
+        ("no", "no", "n"),
+        _UNKNOWN,
+    ),
+    _question(
         "other_run",
         "Is another run of the migrations at work (a second job, a pod, a colleague)?",
         0.1,
@@ -136,7 +157,8 @@ QUESTIONS: tuple[Question, ...] = (
         "volume_full",
         "Is a volume of production's server full, or about to be?",
         0.1,
-        "disk.error_place in ['data', 'wal', 'temporary', 'other'] or not error.given and disk.slots_over | length > 0",
+        "disk.error_place in ['data', 'wal', 'temporary', 'other'] or error.connection_lost and not production.reachable"
+        " or not error.given and (disk.slots_over | length > 0 or disk.archive_failing or disk.readers_behind | length > 0)",
         ("wal", "yes, one that holds pg_wal alone", "w"),
         ("data", "yes, one that holds data without pg_wal", "d"),
         ("both", "yes, one that holds data and pg_wal", "b"),

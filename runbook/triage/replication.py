@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runbook.triage import published
+from runbook.triage import published, published_changes, subscribers
 from runbook.triage.case import Case, Facts
 
 
 def state(facts: Facts, case: Case) -> None:
     """State every ``replication.*`` fact."""
-    for part in (published,):
+    for part in (published, published_changes, subscribers):
         part.state(facts, case)

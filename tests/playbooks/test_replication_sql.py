@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,10 +16,12 @@ from runbook.playbook import SqlBlock
 from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import run
 from tests.support import BARE, Database, create_database, drop_database, majors
+from tests.triage.incident import fact, triage, write
 
 EXTREMES = pytest.mark.parametrize("database", [min(majors()), max(majors())], indirect=True)
-CAUSES = ("publication-needs-replica-identity",)
+CAUSES = ("publication-needs-replica-identity", "ddl-not-replicated")
 TABLE, KEY = '"My Schema"."Order\'s ""Items"""', '"Items\' key"'
+ADD = f'ALTER TABLE {TABLE} ADD COLUMN "It\'s new" numeric(9, 2)'
 SETUP = f"""
     CREATE SCHEMA "My Schema";
     CREATE TABLE {TABLE} (id int NOT NULL, "E mail" text);
@@ -43,6 +46,7 @@ def hostile(database: Database, **other: Any) -> FactBook:
         "failing.relation": TABLE,
         "failing.column": '"E mail"',
         "replication.unidentified": [unidentified()],
+        "replication.changes": [{**BY_ID["replication.changes"].sample[0], "relation": TABLE, "subscriber_sql": ADD}],
     } | other
     return FactBook.of_samples().with_facts(Fact(id_, value, "test", "test") for id_, value in facts.items())
 
@@ -111,3 +115,45 @@ def test_an_identity_lets_the_update_pass_and_can_be_taken_back(database: Databa
     run(database, back.sql)
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         database.execute(update)
+
+
+# -- changes that a subscriber does not get ------------------------------------------------------------------------------
+
+CHANGES = f"""
+    ALTER TABLE {TABLE} ADD COLUMN "It's new" numeric(9, 2) NOT NULL DEFAULT 7, ADD COLUMN "n""o" bigserial;
+    ALTER TABLE {TABLE} RENAME COLUMN "E mail" TO "Mail; it's";
+    ALTER TABLE {TABLE} ALTER COLUMN id TYPE bigint;
+    ALTER TYPE "My Schema"."Sta'te" ADD VALUE 'it''s "new"';
+    ALTER TABLE {TABLE} RENAME TO "Order's; gone";
+"""
+
+
+@EXTREMES
+async def test_what_the_subscriber_is_given_brings_its_tables_to_the_same_columns(
+    database: Database, tmp_path: Path
+) -> None:
+    other = create_database(database.major)
+    shape = (
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c JOIN pg_attribute a"
+        " ON a.attrelid = c.oid WHERE c.relkind = 'r' AND c.relnamespace = '\"My Schema\"'::regnamespace AND a.attnum > 0"
+        " ORDER BY 1, 2"
+    )
+    try:
+        for made in (database, other):
+            made.execute(SETUP)
+            made.execute("""CREATE TYPE "My Schema"."Sta'te" AS ENUM ('a')""")
+            made.execute(f"""ALTER TABLE {TABLE} ADD COLUMN state "My Schema"."Sta'te" """)
+        database.execute("CREATE PUBLICATION p FOR ALL TABLES")
+        path = write(tmp_path, CHANGES)
+        state = await triage(None, database, migration=path, seen="planned")
+        changes = fact(state, "replication.changes")
+        assert [c["done"] for c in changes if c["done"] is not None] == [False] * 4
+        run(database, CHANGES)
+        for change in changes:
+            run(other, change["subscriber_sql"])
+        assert database.execute(shape) == other.execute(shape)
+        assert 'it\'s "new"' in {label for (label,) in other.execute("SELECT enumlabel FROM pg_enum")}
+        state = await triage(None, database, migration=path, seen="broken")
+        assert {c["done"] for c in fact(state, "replication.changes")} <= {True, None}
+    finally:
+        drop_database(other)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.support import Database
-from tests.triage.incident import causes, explain, fact, psql, triage, write
-from tests.triage.waiting import likely, run_the_checks, shop
+from runbook.lab.servers import Server, start_server
+from tests.support import Database, create_database, drop_database, eventually, wait_until
+from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
+from tests.triage.waiting import blocks, likely, nearest, run, run_the_checks, shop
 
 # -- no replica identity ---------------------------------------------------------------------------------------------
 
@@ -144,3 +146,138 @@ async def test_other_errors_on_a_table_without_identity_are_not_blamed_on_it(
     assert "ON CONFLICT" in error, error
     state = await triage(local, production, migration=path, error=error)
     assert IDENTITY not in causes(state), error + explain(state)
+
+
+# -- changes that a subscriber does not get --------------------------------------------------------------------------
+
+DDL = "ddl-not-replicated"
+ORDERS = "CREATE TABLE orders (id int PRIMARY KEY, code int NOT NULL)"
+
+
+@pytest.fixture
+def replicated(request: pytest.FixtureRequest) -> Iterator[tuple[Database, Database, Database]]:
+    """Local, production, and a database of another server that subscribes to all tables of production."""
+    production_major, subscriber_major = map(nearest, request.param)
+    local, production = create_database(18), create_database(production_major)
+    with start_server(subscriber_major) as server:
+        subscriber = Database(server, "postgres")
+        for database in (local, production, subscriber):
+            database.execute(ORDERS)
+        production.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+        production.execute(f"SELECT pg_create_logical_replication_slot('{slot(production)}', 'pgoutput')")
+        subscribe(subscriber, production)
+        yield local, production, subscriber
+        # a server that stops ends its connections; the slot goes with the database
+    eventually(lambda: not production.execute(READER.format(slot(production))), 60, "the reader has gone")
+    for database in (local, production):
+        drop_database(database)
+
+
+READER = "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '{}' AND active"
+
+
+def slot(production: Database) -> str:
+    return f"sub_{production.name}"
+
+
+def subscribe(subscriber: Database, production: Database) -> None:
+    server = production.server
+    address = f"host=127.0.0.1 port={server.port} user=postgres dbname={production.name}"
+    subscriber.execute(
+        f"CREATE SUBSCRIPTION {slot(production)} CONNECTION '{address}' PUBLICATION everything"
+        f" WITH (create_slot = false, copy_data = false, slot_name = '{slot(production)}')"
+    )
+    production.execute("INSERT INTO orders VALUES (1, 1)")
+    eventually(lambda: subscriber.execute("SELECT 1 FROM orders WHERE id = 1"), 60, "the first row arrived")
+
+
+BOTH_WAYS = pytest.mark.parametrize("replicated", [(12, 13), (15, 18), (18, 16)], indirect=True, ids=str)
+
+
+def error_in(server: Server, since: int) -> str:
+    """What the subscriber's log says of the failure, as an engineer copies it."""
+    found = eventually(lambda: [x for x in server.log()[since:].splitlines() if "ERROR: " in x], 60, "it failed")
+    lines = server.log()[since:].splitlines()
+    at = lines.index(found[0])
+    return "\n".join([lines[at], *(x for x in lines[at + 1 : at + 3] if "CONTEXT" in x or "DETAIL" in x)]) + "\n"
+
+
+@BOTH_WAYS
+async def test_a_column_that_a_subscriber_lacks_stops_it_and_is_told_before_and_after(
+    replicated: tuple[Database, Database, Database], tmp_path: Path
+) -> None:
+    local, production, subscriber = replicated
+    quiet = write(tmp_path, "ALTER TABLE orders ALTER COLUMN code SET DEFAULT 0;\n", "0006_quiet.sql")
+    state = await triage(local, production, migration=quiet, seen="planned")
+    assert causes(state) == [], explain(state)
+    path = write(tmp_path, "ALTER TABLE orders ADD COLUMN region varchar(9) NOT NULL DEFAULT 'x';\n")
+    state = await triage(local, production, migration=path, seen="planned")
+    assert likely(state) == [DDL], explain(state)
+    had = await triage(local, production, migration=path, seen="planned", answers=[("subscriber_has_change", "yes")])
+    assert likely(had) == [], explain(had)
+    assert "ERROR" not in await in_thread(psql, local, path)
+    since = len(subscriber.server.log())
+    assert "ERROR" not in await in_thread(psql, production, path)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert DDL not in likely(state), "no row was written yet, and the subscriber is well" + explain(state)
+    production.execute("INSERT INTO orders VALUES (2, 2)")
+    error = await in_thread(error_in, subscriber.server, since)
+    for side in (production, subscriber):
+        state = await triage(local, side, migration=path, error=error)
+        assert likely(state) == [DDL], error + explain(state)
+    alone = await triage(None, None, error=error)
+    assert likely(alone) == [DDL], error + explain(alone)
+    # a worker that fails connects anew every five seconds: between two of them nobody reads the slot
+    await wait_until(lambda: not production.execute(READER.format(slot(production))), 60)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert likely(state) == [DDL], explain(state)
+    run_the_checks(DDL, state, production)
+    [change] = blocks(DDL, state, "fix", changes=True, on="subscriber")
+    run(subscriber, change)
+    [look] = blocks(DDL, state, "fix", changes=False, on="subscriber")
+    assert run(subscriber, look)[0][1] is True
+    await wait_until(lambda: subscriber.execute("SELECT 1 FROM orders WHERE id = 2 AND region = 'x'"), 60)
+
+
+# name, migration, what is written afterwards, what the message says
+STOPS = [
+    ("column-renamed", "ALTER TABLE orders RENAME COLUMN code TO number;", "INSERT INTO orders VALUES (2, 2)", "missing"),
+    ("table-renamed", "ALTER TABLE orders RENAME TO sales;", "INSERT INTO sales VALUES (2, 2)", "does not exist"),
+    ("new-table", "CREATE TABLE gifts (id int PRIMARY KEY);", "INSERT INTO gifts VALUES (1)", "does not exist"),
+    ("wider", "ALTER TABLE orders ALTER COLUMN code TYPE bigint;", "INSERT INTO orders VALUES (2, 3000000000)", "out of range"),
+    ("dropped", "ALTER TABLE orders DROP COLUMN code;", "INSERT INTO orders VALUES (2)", "null value"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("replicated", [(17, 17)], indirect=True, ids=str)
+@pytest.mark.parametrize(("name", "migration", "written", "says"), STOPS, ids=[s[0] for s in STOPS])
+async def test_every_change_that_stops_a_subscriber_is_told_from_its_error(
+    replicated: tuple[Database, Database, Database], tmp_path: Path, name: str, migration: str, written: str, says: str
+) -> None:
+    local, production, subscriber = replicated
+    path = write(tmp_path, migration + "\n")
+    state = await triage(local, production, migration=path, seen="planned")
+    assert DDL in likely(state), explain(state)
+    since = len(subscriber.server.log())
+    for database in (local, production):
+        assert "ERROR" not in await in_thread(psql, database, path)
+    production.execute(written)
+    error = await in_thread(error_in, subscriber.server, since)
+    assert says in error, error
+    state = await triage(local, production, migration=path, error=error)
+    assert likely(state) == [DDL], error + explain(state)
+
+
+async def test_a_migration_s_own_null_is_not_blamed_on_a_subscriber(
+    pair: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = pair
+    for database in pair:
+        database.execute(ORDERS)
+        database.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+    production.execute(f"SELECT pg_create_logical_replication_slot('{slot(production)}', 'pgoutput')")
+    path = write(tmp_path, "INSERT INTO orders (id) SELECT 7;\n")
+    error = await in_thread(psql, production, path)
+    assert "null value" in error, error
+    state = await triage(local, production, migration=path, error=error)
+    assert DDL not in causes(state), explain(state)

@@ -25,5 +25,63 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "replication",
+        "changes",
+        "list",
+        "changes that the given migration makes to published tables and that a subscriber must have too: [{change, relation, "
+        "column, subscriber_sql, publications, done, file, line}]; change: new column, column renamed, table renamed, new "
+        "table (of a publication FOR ALL TABLES), other type, new enum value, column dropped (one without a value there); "
+        "subscriber_sql: the same for the subscriber, without constraints, or empty; done: production has it already, null: "
+        "cannot be told",
+        [
+            {
+                "change": "new column",
+                "relation": "public.orders",
+                "column": "region",
+                "subscriber_sql": "ALTER TABLE public.orders ADD COLUMN region text",
+                "publications": ["reporting"],
+                "done": True,
+                "file": "0007_region.sql",
+                "line": 1,
+            }
+        ],
+    ),
+    (
+        "replication",
+        "subscribers",
+        "list",
+        "logical replication slots of production's database: [{name, application_name, plugin, active, restarting, postgres, "
+        "publications, kept_bytes, lag_bytes}]; restarting: its reader came a few seconds ago; postgres: a subscription of "
+        "PostgreSQL reads it; publications: those it asked for, empty: not known",
+        [
+            {
+                "name": "reporting_sub",
+                "application_name": "reporting_sub",
+                "plugin": "pgoutput",
+                "active": False,
+                "restarting": False,
+                "postgres": False,
+                "publications": [],
+                "kept_bytes": 734_003_200,
+                "lag_bytes": 0,
+            }
+        ],
+    ),
+    (
+        "replication",
+        "subscriptions",
+        "list",
+        "subscriptions of production's own database: [{name, enabled, at_work, errors, publications}]; errors: of the apply "
+        "worker since statistics were reset (15+), -1 not known",
+        [{"name": "orders_sub", "enabled": True, "at_work": True, "errors": 0, "publications": ["orders"]}],
+    ),
+    (
+        "replication",
+        "apply_error",
+        "bool",
+        "the error is one of a subscriber's apply worker, not of the migration",
+        True,
+    ),
 )
 """Group, name, type, meaning, sample."""

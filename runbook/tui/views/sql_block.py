@@ -19,6 +19,7 @@ _WHERE = {
     "production": "PRODUCTION",
     "local": "local",
     "standby": "the standby",
+    "subscriber": "the subscriber",
     "file": "a migration file",
 }
 
