@@ -17,6 +17,7 @@ from runbook.failure.assemble import to_report
 from runbook.failure.continuation import REACH, is_field, read_following
 from runbook.failure.draft import Draft
 from runbook.failure.frameworks import Evidence, add_marks
+from runbook.failure.gave_up import GivingUp
 from runbook.failure.lines import Source, read_lines
 from runbook.failure.messages import Known, classify, find_in
 from runbook.failure.refusals import is_lost, is_refusal
@@ -58,11 +59,12 @@ def read_errors(source: Source, *, migration: Migration | None = None) -> list[E
     reader.close()
     drafts = _merged(reader.drafts)
     if not drafts:
-        return reader.last_resort()
+        return [replace(report, gave_up=reader.giving_up.found) for report in reader.last_resort()]
     reports = [(d, to_report(d, reader.evidence, reader.log.waits)) for d in drafts]
     first = _first_real(reports, migration)
     ordered = [reports[first][1], *(r for i, (_, r) in enumerate(reports) if i != first)]
-    ordered[0] = replace(ordered[0], later_errors=len(reports) - 1 - first + reader.beyond)
+    later = len(reports) - 1 - first + reader.beyond
+    ordered[0] = replace(ordered[0], later_errors=later, gave_up=reader.giving_up.found)
     return ordered
 
 
@@ -114,6 +116,7 @@ class _Reader:
         self.drafts: list[Draft] = []
         self.evidence = Evidence()
         self.log = ServerLog()
+        self.giving_up = GivingUp()
         self.beyond = 0  # errors after the most that are kept
         self._before: deque[str] = deque(maxlen=_BEFORE)
         self._open: list[Draft] = []  # none or one: its following lines are being collected
@@ -123,6 +126,7 @@ class _Reader:
     def feed(self, line: str, number: int) -> None:
         if len(self._short) < 40 and line.strip():
             self._short.append(line)
+        self.giving_up.see(line)
         of_server, done = self.log.feed(line, number)
         for logged in done:
             self._add(logged)
@@ -178,6 +182,8 @@ class _Reader:
             )
             draft = Draft(message, 1, framework="server-log", severity="LOG", at=wait.at, pid=wait.pid)
             return [to_report(draft, self.evidence, self.log.waits)]
+        if (ended := self.giving_up.found) is not None:
+            return [to_report(Draft(ended.words, 1, raw=self._short[:20]), self.evidence, self.log.waits)]
         return []
 
     def _begun(self, line: str, number: int) -> Draft | None:

@@ -71,7 +71,8 @@ _LOST = re.compile(
     r"unexpected EOF|An I/O error occurred while sending|Exception while reading from stream|driver: bad connection|"
     r"the connection is (?:lost|closed)|connection (?:to server )?was lost|connection not open|P1017\b|"
     r"This connection has been closed|SSL connection has been closed unexpectedly|connection to (?:the )?server was lost|"
-    r"could not receive data from (?:server|client)|lost synchronization with server|connection closed",
+    r"could not receive data from (?:server|client)|lost synchronization with server|connection closed|"
+    r"^EOF detected|connection to client lost",
     re.I,
 )
 _LOST_SQLSTATES = frozenset({"57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08003"})

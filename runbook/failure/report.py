@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from runbook.failure.gave_up import GaveUp
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -84,4 +86,5 @@ class ErrorReport:
     waits: tuple[LoggedWait, ...] = ()
     later_errors: int = 0  # errors after the first real one
     language: str | None = None  # lc_messages family when it is not English
+    gave_up: GaveUp | None = None  # who ended the client, as the rest of the output tells; None: nothing tells
     raw: str = ""  # the lines it was read from, cleaned, at most some 4 kB

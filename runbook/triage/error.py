@@ -7,7 +7,7 @@ import re
 from runbook.diagnosis.vocabulary import GROUPS
 from runbook.failure.report import ErrorReport
 from runbook.text import shorten
-from runbook.triage import disk, failing, login
+from runbook.triage import disk, ended_clients, failing, login
 from runbook.triage.case import Case, Facts
 from runbook.triage.model import ComparedRow, Step, StepVerdict
 
@@ -65,6 +65,7 @@ def examine(case: Case) -> Step:
     failing.state(facts, case)
     login.state(facts, case)
     disk.state(facts, case)
+    ended_clients.state(facts, case)
     if error is None:
         fault = failing.statement_at_fault(case)
         if fault is not None and fault.how in ("running", "waiting"):

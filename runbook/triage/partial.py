@@ -40,6 +40,11 @@ def state(facts: Facts, case: Case) -> None:
         )
 
 
+def effects_on(file: MigrationFile, catalog: Catalog) -> list[tuple[Statement, Effect]]:
+    """Each statement of ``file`` with what the schema shows of its effect."""
+    return [(seen.statement, seen.effect) for seen in _effects(file.statements, catalog)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     statement: Statement

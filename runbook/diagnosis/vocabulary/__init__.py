@@ -19,6 +19,7 @@ from runbook.diagnosis.vocabulary import (
     disk,
     error,
     failing,
+    gave_up,
     history,
     limits,
     locks,
@@ -56,6 +57,7 @@ class FactSpec:
 _OTHER = (
     *error.FACTS,
     *failing.FACTS,
+    *gave_up.FACTS,
     *migration.FACTS,
     *locks.FACTS,
     *role.FACTS,
