@@ -302,6 +302,10 @@ def start_standby(primary: Server, *, settings: Mapping[str, str] | None = None,
             {"LC_ALL": "C"},
             server.folder,
         )
+        # a newer pg_basebackup writes options that an older server's libpq refuses; the last line holds
+        with (server.data / "postgresql.auto.conf").open("a") as file:
+            address = f"host={primary.socket_dir} port={primary.port} user={SUPERUSER}"
+            file.write(f"primary_conninfo = '{address}'\n")
         server._launch()
     except BaseException:
         server.stop()
