@@ -10,7 +10,7 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database
 
-CAUSES = ("temp-file-limit", "inactive-replication-slot", "disk-full")
+CAUSES = ("temp-file-limit", "inactive-replication-slot", "disk-full", "wal-volume-fills-disk")
 TABLE = '"My Schema"."Order\'s ""Items"""'
 INDEX = f'CREATE INDEX CONCURRENTLY "Items\' key" ON {TABLE} ("E mail")'
 

@@ -5,30 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from runbook.lab.installations import server_account
+from runbook.lab.installations import scratch_root, server_account
 from tests.support import Database
 
 
 @contextmanager
-def small_volume(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A tmpfs of that size that belongs to the account of the servers. Skips the test where nothing may be mounted."""
+def small_volume(megabytes: int) -> Iterator[Path]:
+    """A tmpfs of that size that belongs to the account of the servers. Skips the test where nothing may be mounted.
+
+    Not in pytest's folder: every run of pytest that starts closes that to other accounts.
+    """
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if os.geteuid() != 0 or mount is None or umount is None:
         pytest.skip("only root can mount a small volume")
-    volume = folder / "volume"
-    volume.mkdir()
-    for above in (folder, *folder.parents):  # pytest's folders are closed to the servers' account
-        if above.stat().st_uid == os.geteuid() and above != Path("/"):
-            above.chmod(above.stat().st_mode | 0o711)
+    volume = Path(tempfile.mkdtemp(prefix="runbook-volume-", dir=scratch_root()))
     asked = [mount, "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(volume)]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        volume.rmdir()
         pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
     try:
         account = server_account()
@@ -37,6 +38,11 @@ def small_volume(folder: Path, megabytes: int) -> Iterator[Path]:
         yield volume
     finally:
         subprocess.run([umount, "--lazy", str(volume)], check=True)
+        volume.rmdir()
+
+
+def grow(volume: Path, megabytes: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(volume)], check=True)
 
 
 def free_bytes(volume: Path) -> int:

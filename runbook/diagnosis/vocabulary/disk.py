@@ -107,5 +107,29 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "their sum: the free space that it needs on the volume of its data, at least",
         11_000_000_000,
     ),
+    (
+        "disk",
+        "readers_behind",
+        "list",
+        "replication slots that are read from, and whose readers are more than max_wal_size behind: as disk.slots",
+        [],
+    ),
+    (
+        "disk",
+        "wal_keep_bytes",
+        "int",
+        "WAL that production keeps in any case: wal_keep_size (13+), wal_keep_segments",
+        0,
+    ),
+    ("disk", "archive_failing", "bool", "archiving is on, and its last try failed", True),
+    (
+        "disk",
+        "archive_failed_wal",
+        "str",
+        "the WAL file that could not be archived last, or empty",
+        "00000001000000AB00000042",
+    ),
+    ("disk", "archived_s", "float", "since a WAL file was archived last; -1: never", 86_400.0),
+    ("disk", "archive_ready", "int", "WAL files that wait for being archived", 2_410),
 )
 """Group, name, type, meaning, sample."""
