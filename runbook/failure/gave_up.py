@@ -76,7 +76,7 @@ _WORDS: tuple[_Words, ...] = (
     _w(CLIENT, "JDBC", r"SocketTimeoutException: Read timed out", "pgjdbc socketTimeout"),
     _w(CLIENT, "Ruby", r"Timeout::Error|: execution expired\b", "ruby lib/timeout.rb"),
     _w(CLIENT, "asyncpg", r"^\s*(?:asyncio\.(?:exceptions\.)?)?TimeoutError:?\s*$", "asyncpg command_timeout: asyncio.timeout"),
-    _w(CLIENT, "PgBouncer", r"(?:FATAL|ERROR):\s+(?:\w{5}: )?query[ _]timeout\b", "pgbouncer src/janitor.c, query_timeout"),
+    _w(CLIENT, "PgBouncer", r"(?:FATAL|ERROR):\s+(?:\w{5}: )?(?:query|transaction)[ _]timeout\b", "pgbouncer src/janitor.c"),
     _w(CLIENT, "Go", r"context deadline exceeded", "Go context.DeadlineExceeded"),
     _w(MEMORY, "the container", r"\bOOMKilled\b", "kubernetes, the terminated container's reason"),
     _w(KILLED, "signal", r"\bsignal: (?:killed|terminated)\b|\bReceived signal (?:9|15)\b|^(?:bash|sh|\S+\.sh): line \d+: +\d+ "

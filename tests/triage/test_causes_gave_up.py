@@ -152,3 +152,98 @@ async def test_a_signal_alone_is_a_question_and_a_healthy_pair_has_no_deadline(t
             assert DEADLINE not in causes(state), explain(state)
         state = await triage(local, production, migration=path, seen="failed", answers=[("ended_by", "deadline")])
         assert likely(state) == [DEADLINE], explain(state)
+
+
+# -- the client's own timeout ------------------------------------------------------------------------------------------
+
+CLIENT = "client-side-timeout"
+
+CLIENTS = [
+    # as printed: asyncpg 0.31 and node-postgres 8 by these programs themselves, the others by their sources
+    (
+        'Traceback (most recent call last):\n  File "migrate.py", line 6, in <module>\n'
+        '  File "asyncpg/protocol/protocol.pyx", line 341, in query\nTimeoutError\n',
+        "asyncpg",
+    ),
+    (
+        "Error: Query read timeout\n    at /app/node_modules/pg/lib/client.js:694:17\n"
+        "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)\n",
+        "node-postgres",
+    ),
+    (
+        "Npgsql.NpgsqlException (0x80004005): Exception while reading from stream\n"
+        " ---> System.TimeoutException: Timeout during reading attempt\n   at Npgsql.Internal.NpgsqlReadBuffer\n",
+        "Npgsql",
+    ),
+    (
+        "org.postgresql.util.PSQLException: An I/O error occurred while sending to the backend.\n"
+        "Caused by: java.net.SocketTimeoutException: Read timed out\n",
+        "JDBC",
+    ),
+    (
+        "** (DBConnection.ConnectionError) tcp recv: closed (the connection was closed by the pool, possibly due to a"
+        " timeout or because the pool has been terminated)\n",
+        "DBConnection",
+    ),
+    ("2026/11/21 02:00:01 migrate: timeout: context deadline exceeded\n", "Go"),
+    ("psql:m.sql:1: FATAL:  query timeout\nserver closed the connection unexpectedly\n", "PgBouncer"),
+]
+
+
+@pytest.mark.parametrize(("words", "tool"), CLIENTS, ids=[t for _, t in CLIENTS])
+async def test_the_words_of_a_driver_that_gave_up_name_it(words: str, tool: str) -> None:
+    state = await triage(None, None, error=words)
+    assert likely(state) == [CLIENT], explain(state)
+    assert fact(state, "gave_up.tool") == tool
+
+
+@pytest.mark.parametrize("major", [12, 14, 18])
+async def test_a_driver_that_only_stops_listening_leaves_a_statement_that_commits(major: int, tmp_path: Path) -> None:
+    path = write(tmp_path, f"{ADD};\n")
+    words = CLIENTS[1][0]
+    with shop(major, SHOP) as (local, production):
+        assert psql(local, path) == ""
+        with held(production):
+            process = await in_thread(start, production, path)
+            await in_thread(ended, process, signal.SIGKILL)
+            state = await triage(local, production, migration=path, error=words)
+            assert likely(state)[:2] == [ORPHAN, CLIENT], explain(state)
+        eventually(lambda: gone(production), 60)
+        state = await triage(local, production, migration=path, error=words)
+        assert likely(state) == [CLIENT], explain(state)
+        assert [row["sql"] for row in fact(state, "gave_up.done")] == [ADD]
+        run_the_checks(CLIENT, state, production)
+        [inside] = blocks(CLIENT, state, "fix", changes=True, on="file")
+        run(production, inside)
+
+
+@pytest.mark.parametrize("major", [13, 16])
+async def test_who_asked_for_a_cancel_is_asked_for_and_the_answer_decides(major: int, tmp_path: Path) -> None:
+    path = write(tmp_path, f"{ADD};\n")
+    with shop(major, SHOP) as (local, production):
+        with held(production):
+            process = await in_thread(start, production, path)
+            production.execute(f"SELECT pg_cancel_backend({waiting(production)[0][0]})")
+            error = (await in_thread(process.communicate, timeout=60))[1]
+        state = await triage(local, production, migration=path, error=error)
+        assert causes(state)[0] == CANCELLED, explain(state)
+        assert likely(state) == [], explain(state)
+        assert state.diagnosis is not None
+        assert state.diagnosis.question is not None, explain(state)
+        assert state.diagnosis.question.id == "ended_by"
+        for answer, cause in (("client", CLIENT), ("deadline", DEADLINE), ("person", CANCELLED)):
+            state = await triage(local, production, migration=path, error=error, answers=[("ended_by", answer)])
+            assert likely(state) == [cause], answer + explain(state)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "failed to connect to `host=db`: dial error (timeout: context deadline exceeded)\n",  # pgx
+        "timeout: can't acquire database lock\n",  # golang-migrate
+        "psql:m.sql:1: ERROR:  57014: canceling statement due to statement timeout\nTimeoutError\n",
+    ],
+)
+async def test_a_client_that_gave_up_on_something_else_is_no_statement_that_took_too_long(error: str) -> None:
+    state = await triage(None, None, error=error)
+    assert CLIENT not in causes(state), explain(state)
