@@ -9,10 +9,10 @@ import pytest
 from runbook.diagnosis.facts import FactBook
 from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
-from tests.playbooks.test_errors_sql import Q_COLUMN, Q_TABLE, SETUP, blocks, facts, run
+from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import Database, create_database, drop_database, eventually, majors
 
-CAUSES = ("stale-statistics", "bloat-after-backfill")
+CAUSES = ("stale-statistics", "bloat-after-backfill", "dependent-object-left-behind")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 
@@ -90,3 +90,56 @@ def test_a_session_with_an_old_snapshot_is_the_first_that_holds_back_vacuum(data
         old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         database.execute(f"UPDATE {Q_TABLE} SET total = total + 1")
         assert run(database, holders.sql)[0][:2] == ("session", str(old.info.backend_pid))
+
+
+# -- what follows the old table -----------------------------------------------------------------------------------------
+
+
+Q_OLD = '"My Schema"."Order\'s ""Items"" old"'
+
+
+def on_old(why: str, **other: object) -> dict[str, object]:
+    row = {"why": why, "kind": "view", "what": '"My Schema"."The view"', "relation": Q_TABLE, "old": "", "name": ""}
+    return row | {"new_name": "", "done": True, "in_error": False} | other
+
+
+@EXTREMES
+def test_a_view_and_a_foreign_key_are_brought_over_to_the_new_table(items: Database) -> None:
+    items.execute(f"""
+        CREATE VIEW "My Schema"."The view" AS SELECT i.id, {Q_COLUMN} FROM {Q_TABLE} i JOIN {Q_PARENT} p ON p.id = parent;
+        CREATE TABLE shelf (item int CONSTRAINT "shelf's" REFERENCES {Q_TABLE});
+        CREATE TABLE "My Schema".incoming (LIKE {Q_TABLE} INCLUDING ALL);
+        ALTER TABLE {Q_TABLE} RENAME TO {Q_OLD.split(".")[1]};
+        ALTER TABLE "My Schema".incoming RENAME TO {Q_TABLE.split(".")[1]};
+        INSERT INTO {Q_TABLE} (id, parent) VALUES (77, 1)
+    """)
+    book = facts(items, after={"on_old": [on_old("reads the old table", old=Q_OLD)]})
+    who, views, keys = blocks("dependent-object-left-behind", book, "fix", changes=False)
+    assert {(r[1], r[2]) for r in run(items, who.sql)} == {('"My Schema"."The view"', None), (None, "shelf")}
+    [(view,)] = run(items, views.sql)
+    [(key, as_it_is)] = run(items, keys.sql)
+    assert as_it_is == f"FOREIGN KEY (item) REFERENCES {Q_OLD}(id)"
+    run(items, view)
+    run(items, key)
+    assert items.execute('SELECT id FROM "My Schema"."The view"') == [(77,)]
+    items.execute('INSERT INTO shelf VALUES (77); ALTER TABLE shelf VALIDATE CONSTRAINT "shelf\'s"')
+    [verify] = blocks("dependent-object-left-behind", book, "verify")
+    assert run(items, verify.sql) == []
+    assert run(items, who.sql) == []
+
+
+@EXTREMES
+def test_functions_with_the_old_name_in_their_text_are_found_with_their_source(items: Database) -> None:
+    items.execute(f"""
+        CREATE FUNCTION "My Schema"."It's net"() RETURNS text LANGUAGE sql AS $$ SELECT max({Q_COLUMN}) FROM {Q_TABLE} $$;
+        ALTER TABLE {Q_TABLE} RENAME COLUMN {Q_COLUMN} TO mail
+    """)
+    named = '"My Schema"."It\'s net"()'
+    row = on_old("names what is gone", kind="function", what=named, name="E mail", new_name="mail")
+    book = facts(items, after={"on_old": [row]})
+    search, source = blocks("dependent-object-left-behind", book, "fix", changes=False)
+    assert [r[0] for r in run(items, search.sql)] == [named]
+    [(text,)] = run(items, source.sql)
+    run(items, text.replace(Q_COLUMN, "mail"))
+    assert run(items, search.sql) == []
+    assert items.execute(f"SELECT {named}") == [("b",)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support import BARE, Database, create_database, drop_database, eventually, majors
-from tests.triage.incident import explain, fact, psql, triage, write
+from tests.triage.incident import causes, explain, fact, psql, triage, write
+from tests.triage.test_causes_after import as_a_driver_logs
 from tests.triage.test_causes_data_and_dependants import likely, run_the_checks
 
 # autovacuum would repair within a minute what these tests look at
@@ -152,3 +154,106 @@ async def test_pages_that_a_vacuum_emptied_are_counted_and_are_no_more_than_poss
     production.execute("VACUUM FULL depot")
     state = await triage(local, production, migration=path, seen="broken")
     assert fact(state, "after.bloated") == []
+
+
+# -- what follows the old table, and what has an old name in its text ------------------------------------------------------
+
+
+SWAP = """BEGIN;
+CREATE TABLE depot_new (LIKE depot INCLUDING ALL);
+INSERT INTO depot_new SELECT * FROM depot;
+ALTER TABLE depot RENAME TO depot_old;
+ALTER TABLE depot_new RENAME TO depot;
+COMMIT;
+"""
+READERS = {
+    "view": "CREATE VIEW bi_depots AS SELECT id, code FROM depot",
+    "matview": "CREATE MATERIALIZED VIEW bi_depots AS SELECT id, code FROM depot",
+    "foreign key": "CREATE TABLE shelf (depot int CONSTRAINT shelf_depot REFERENCES depot)",
+}
+
+
+@pytest.mark.parametrize(("kind", "major"), [("view", 12), ("matview", 16), ("foreign key", 18)])
+async def test_what_follows_the_old_table_of_a_swap_is_told_before_the_run_and_after_it(
+    sides: tuple[Database, Database], kind: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    production.execute(READERS[kind])
+    path = write(tmp_path, SWAP)
+    assert "ERROR" not in psql(local, path)
+    state = await triage(local, production, migration=path, seen="planned")
+    assert likely(state) == ["dependent-object-left-behind"], explain(state)
+    [row] = fact(state, "after.on_old")
+    assert (row["kind"], row["relation"], row["old"], row["done"]) == (kind, "public.depot", "public.depot_old", False)
+    assert "ERROR" not in psql(production, path)
+    production.execute("VACUUM ANALYZE depot")
+    counted(production, 0)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert likely(state) == ["dependent-object-left-behind"], explain(state)
+    assert [r["done"] for r in fact(state, "after.on_old")] == [True]
+    run_the_checks("dependent-object-left-behind", state, production)
+    production.execute("DROP TABLE depot_old CASCADE")
+    state = await triage(local, production, migration=path, seen="broken")
+    assert likely(state) == [], explain(state)
+
+
+BODIES = {
+    "plpgsql": "CREATE FUNCTION heaviest() RETURNS int LANGUAGE plpgsql AS "
+    "$$ BEGIN RETURN (SELECT max(weight) FROM depot); END $$",
+    "sql": "CREATE FUNCTION heaviest() RETURNS int LANGUAGE sql AS $$ SELECT max(weight) FROM depot $$",
+    "trigger": "CREATE FUNCTION heaviest() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN NEW.weight := coalesce(NEW.weight, 1); RETURN NEW; END $$;"
+    "CREATE TRIGGER weigh BEFORE INSERT ON depot FOR EACH ROW EXECUTE FUNCTION heaviest()",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "change", "major"),
+    [
+        ("plpgsql", "ALTER TABLE depot RENAME COLUMN weight TO weight_g;", 12),
+        ("sql", "ALTER TABLE depot DROP COLUMN weight;", 14),
+        ("trigger", "ALTER TABLE depot RENAME COLUMN weight TO weight_g;", 17),
+        ("plpgsql", "ALTER TABLE depot RENAME TO depots;", 18),
+    ],
+)
+async def test_a_function_whose_text_has_the_old_name_is_told_by_the_error_that_its_call_gets(
+    sides: tuple[Database, Database], body: str, change: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    for database in sides:
+        database.execute(BODIES[body])
+    path = write(tmp_path, change + "\n")
+    for database in sides:
+        assert "ERROR" not in psql(database, path)
+    call = "INSERT INTO depot (id) VALUES (0)" if body == "trigger" else "SELECT heaviest()"
+    with pytest.raises(psycopg.Error) as refused:
+        production.execute(call)
+    error = as_a_driver_logs(refused.value, call)
+    came_through = str(refused.value.diag.context).replace("\n", "\n\t")
+    without = await triage(local, production, migration=path, error=error, seen="broken")
+    assert likely(without) == ["dependent-object-left-behind"], error + explain(without)
+    error = error.replace("STATEMENT:", f"CONTEXT:  {came_through}\nSTATEMENT:")
+    state = await triage(local, production, migration=path, error=error, seen="broken")
+    assert causes(state)[0] == "dependent-object-left-behind", error + explain(state)
+    assert likely(state) == ["dependent-object-left-behind"], error + explain(state)
+    run_the_checks("dependent-object-left-behind", state, production)
+    state = await triage(local, production, migration=path, seen="broken")
+    assert "dependent-object-left-behind" in likely(state), explain(state)
+
+
+@EXTREMES
+async def test_a_query_of_the_application_is_no_function_that_was_left_behind(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    path = write(tmp_path, "ALTER TABLE depot DROP COLUMN weight;\n")
+    for database in sides:
+        database.execute("CREATE FUNCTION codes() RETURNS text LANGUAGE sql AS $$ SELECT max(code) FROM depot $$")
+        assert "ERROR" not in psql(database, path)
+    call = "SELECT weight FROM depot"
+    with pytest.raises(psycopg.Error) as refused:
+        production.execute(call)
+    error = as_a_driver_logs(refused.value, call)
+    state = await triage(local, production, migration=path, error=error, seen="broken")
+    assert likely(state) == ["old-code-uses-removed-column"], explain(state)
+    assert fact(state, "after.on_old") == []

@@ -74,6 +74,29 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "after",
+        "on_old",
+        "list",
+        "what stays with the old definition on production when the migration swaps, renames or drops: [{why, kind, what, "
+        "relation, old, name, new_name, done, in_error}]; why: reads the old table (a view, matview, function, rule or "
+        "foreign key that follows the old table to its new name, old), names what is gone (a function or procedure whose "
+        "text has name, which the migration drops or renames to new_name); relation: the name that is meant; done: it is "
+        "so already, not only after the run; in_error: CONTEXT of the error names it",
+        [
+            {
+                "why": "reads the old table",
+                "kind": "view",
+                "what": "public.bi_orders",
+                "relation": "public.orders",
+                "old": "public.orders_old",
+                "name": "",
+                "new_name": "",
+                "done": True,
+                "in_error": False,
+            }
+        ],
+    ),
+    (
+        "after",
         "horizon",
         "list",
         "who holds back what vacuum may remove in production's database, for more than a minute, oldest first: "
