@@ -7,11 +7,18 @@ from typing import Any
 
 from runbook.postgres.rows import ReplicationRow, SessionRow, SlotRow
 from runbook.triage.case import Case, Facts, SideCase
+from runbook.triage.templates import is_one_of
 
 # What an apply worker puts around every error (apply_error_callback, worker.c; slot_store_error_callback up to 14) and
 # its own refusals (relation.c), which name the relation
 _CONTEXT = re.compile(r"processing remote data (?:for replication|during)", re.I)
-_MESSAGE = re.compile(r"^(?:logical replication target relation|publisher did not send replica identity column)", re.I)
+_REFUSALS = (
+    'logical replication target relation "%s.%s" is missing replicated column: %s',
+    'logical replication target relation "%s.%s" is missing replicated columns: %s',
+    'logical replication target relation "%s.%s" is missing some replicated columns',
+    'logical replication target relation "%s.%s" does not exist',
+    'publisher did not send replica identity column expected by the logical replication target relation "%s.%s"',
+)
 _PUBLICATIONS = re.compile(r"publication_names '((?:[^']|'')*)'")
 _NAME = re.compile(r'"((?:[^"]|"")*)"|([^",\s]+)')
 _JUST_NOW_S = 6.0
@@ -21,7 +28,7 @@ _JUST_NOW_S = 6.0
 def state(facts: Facts, case: Case) -> None:
     """State ``replication.apply_error``, ``replication.subscribers`` and ``replication.subscriptions``."""
     error = case.error
-    told = error is not None and bool(_MESSAGE.match(error.message) or _CONTEXT.search(error.context or ""))
+    told = error is not None and (is_one_of(error, *_REFUSALS) or bool(_CONTEXT.search(error.context or "")))
     facts.know("replication.apply_error", told, "read from the error" if error is not None else "no error was given")
     side = case.production
     if side is None or not side.ok("slots"):

@@ -507,12 +507,15 @@ def test_a_query_that_recovery_cancelled_points_to_the_replica() -> None:
         "message": "canceling statement due to conflict with recovery",
         "detail": "User was holding a relation lock for too long.",
     }
-    assert first(incident(servers=False, files=False, error=error)) == "replication-lag"
+    cancelled = {"conflict": "lock", "conflict_statements": []}
+    book = incident(servers=False, files=False, error=error, replication=cancelled)
+    assert first(book) == "recovery-conflict"
+    assert "replication-lag" not in suspects(book)
 
 
 def test_a_serialization_failure_is_not_replication() -> None:
     error = {"sqlstate": "40001", "message": "could not serialize access due to concurrent update"}
-    assert "replication-lag" not in suspects(incident(error=error))
+    assert {"replication-lag", "recovery-conflict"}.isdisjoint(suspects(incident(error=error)))
 
 
 READ_ONLY = {"sqlstate": "25006", "message": "cannot execute ALTER TABLE in a read-only transaction"}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from runbook.lab.servers import Server, start_server
+from runbook.lab.servers import Server, start_server, start_standby
+from tests.playbooks.incident import playbooks
 from tests.support import Database, create_database, drop_database, eventually, wait_until
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import blocks, likely, nearest, run, run_the_checks, shop
@@ -281,3 +284,90 @@ async def test_a_migration_s_own_null_is_not_blamed_on_a_subscriber(
     assert "null value" in error, error
     state = await triage(local, production, migration=path, error=error)
     assert DDL not in causes(state), explain(state)
+
+
+# -- queries that a standby cancels ----------------------------------------------------------------------------------
+
+CONFLICT = "recovery-conflict"
+
+
+@contextmanager
+def with_standby(major: int, **settings: str) -> Iterator[tuple[Database, Database]]:
+    """A primary of our own with ``ORDERS`` and rows, and a standby that has replayed them."""
+    with start_server(nearest(major)) as primary:
+        first = Database(primary, "postgres")
+        first.execute(f"{ORDERS}; INSERT INTO orders SELECT g, g FROM generate_series(1, 5000) g")
+        with start_standby(primary, settings=settings) as server:
+            second = Database(server, "postgres")
+            replayed(first, second)
+            yield first, second
+
+
+def replayed(primary: Database, standby: Database) -> None:
+    [(lsn,)] = primary.execute("SELECT pg_current_wal_lsn()")
+    eventually(lambda: standby.execute(f"SELECT 1 WHERE pg_last_wal_replay_lsn() >= '{lsn}'"), 60, "it is replayed")
+
+
+def cancelled_on(standby: Database, fault: Callable[[], None]) -> str:
+    """A report on the standby that has read a table and goes on reading, what happens then, and the error it gets."""
+    with psycopg.connect(standby.dsn()) as report:
+        report.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        report.execute("SELECT count(*) FROM orders")
+        fault()
+        with pytest.raises(psycopg.Error) as refused:
+            report.execute("SELECT pg_sleep(60), count(*) FROM orders")
+    diag = refused.value.diag
+    return f"{diag.severity}:  {diag.message_primary}\nDETAIL:  {diag.message_detail}\n"
+
+
+@pytest.mark.parametrize(("major", "kind"), [(12, "lock"), (16, "lock"), (14, "snapshot"), (18, "snapshot")])
+async def test_a_report_on_a_standby_that_replay_cancels_is_told_from_its_error(
+    major: int, kind: str, database: Database, tmp_path: Path
+) -> None:
+    database.execute(ORDERS)
+    sql = {"lock": "ALTER TABLE orders ADD COLUMN note text;", "snapshot": "UPDATE orders SET code = 0;"}[kind]
+    path = write(tmp_path, sql + "\n")
+    with with_standby(major, max_standby_streaming_delay="100ms") as (primary, standby):
+        state = await triage(database, primary, migration=path, seen="planned")
+        assert CONFLICT not in causes(state), explain(state)
+
+        def migrate() -> None:
+            assert "ERROR" not in psql(primary, path)
+            if kind == "snapshot":
+                primary.execute("VACUUM orders")
+
+        error = await in_thread(cancelled_on, standby, migrate)
+        assert "conflict with recovery" in error, error
+        for side in (primary, standby):
+            state = await triage(database, side, migration=path, error=error, seen="broken")
+            assert likely(state)[:1] == [CONFLICT], error + explain(state)
+            assert fact(state, "replication.conflict") == kind
+            assert "replication-lag" not in likely(state)
+        told = await triage(None, None, error=error)
+        assert likely(told) == [CONFLICT], error + explain(told)
+        rendered = playbooks()[CONFLICT].render(state.book())
+        for block in (b for b in rendered.sql if not b.changes):
+            run(standby, block)
+        [longer] = blocks(CONFLICT, state, "fix", changes=True, on="standby")
+        run(standby, longer)
+        in_force = "SELECT 1 FROM pg_settings WHERE name = 'max_standby_streaming_delay' AND setting = '900000'"
+        await wait_until(lambda: standby.execute(in_force), 60)
+
+
+SERIALIZATION = "ERROR:  could not serialize access due to concurrent update\n"
+# as PostgreSQL 15's German, French and Russian catalogs have it (src/backend/po)
+TRANSLATED = [
+    "FEHLER:  storniere Anfrage wegen Konflikt mit der Wiederherstellung\n",
+    "ERREUR:  annulation de la requête à cause d'un conflit avec la restauration\n",
+    "ВАЖНО:  закрытие подключения из-за конфликта с процессом восстановления\n",
+]
+
+
+async def test_a_serialization_failure_is_no_conflict_with_recovery() -> None:
+    assert CONFLICT not in causes(await triage(None, None, error=SERIALIZATION))
+
+
+@pytest.mark.parametrize("error", TRANSLATED, ids=["de", "fr", "ru"])
+async def test_a_standby_s_error_is_told_in_other_languages(error: str) -> None:
+    state = await triage(None, None, error=error)
+    assert likely(state) == [CONFLICT], explain(state)

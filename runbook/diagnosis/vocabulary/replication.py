@@ -83,5 +83,35 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "the error is one of a subscriber's apply worker, not of the migration",
         True,
     ),
+    (
+        "replication",
+        "conflict",
+        "str",
+        "what a query on a standby was cancelled for by recovery: lock, snapshot, pin, tablespace, deadlock, database, slot or "
+        "other; empty: the error is none of that kind",
+        "lock",
+    ),
+    (
+        "replication",
+        "conflict_statements",
+        "list",
+        "statements of the given migration that make standbys cancel queries: [{sql, file, line, what}]; what: lock (it takes "
+        "ACCESS EXCLUSIVE on a table that is there) or snapshot (it leaves dead rows that vacuum removes)",
+        [{"sql": "ALTER TABLE orders ADD COLUMN note text", "file": "0007_note.sql", "line": 1, "what": "lock"}],
+    ),
+    (
+        "replication",
+        "standby",
+        "record",
+        "production, where it is a standby: {conflicts_lock, conflicts_snapshot, conflicts_other (queries cancelled since "
+        "statistics were reset), feedback (hot_standby_feedback), max_delay_ms (max_standby_streaming_delay, -1: waits for ever)}",
+        {
+            "conflicts_lock": 12,
+            "conflicts_snapshot": 3,
+            "conflicts_other": 0,
+            "feedback": False,
+            "max_delay_ms": 30_000,
+        },
+    ),
 )
 """Group, name, type, meaning, sample."""
