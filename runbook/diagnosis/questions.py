@@ -166,6 +166,15 @@ QUESTIONS: tuple[Question, ...] = (
         _UNKNOWN,
     ),
     _question(
+        "pool_mode",
+        "How does the pooler at production's address lend its connections (pool_mode)?",
+        0.1,
+        "pooling.between and pooling.mode is unknown",
+        ("transaction", "for a transaction, or a statement", "t"),
+        ("session", "for a whole session", "w"),
+        _UNKNOWN,
+    ),
+    _question(
         "blocker_may_end",
         "May the session that blocks it be ended?",
         0.2,

@@ -26,6 +26,15 @@ from runbook.postgres.refusals import ConnectionRefused, read_refusal
 
 __all__ = ["Connection", "ConnectionRefused", "Guard", "connect", "describe_target", "mask_dsn"]
 
+# Settings of the session that somebody else left on a pooled server connection, without those that poolers set anew for
+# each client (PgBouncer: track_extra_parameters and its built-in list) and those that drivers set for themselves.
+_LEFT_BEHIND = """(
+    SELECT pg_catalog.jsonb_object_agg(s.name, s.setting)::pg_catalog.text FROM pg_catalog.pg_settings AS s
+    WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.setting OPERATOR(pg_catalog.<>) s.reset_val
+      AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY['application_name', 'client_encoding', 'DateStyle', 'IntervalStyle',
+          'TimeZone', 'standard_conforming_strings', 'extra_float_digits', 'bytea_output', 'transaction_isolation',
+          'transaction_read_only', 'transaction_deferrable', 'client_min_messages']))"""
+
 LEAVE_S = 0.9  # how long closing may take when a query of ours is in flight
 
 # pg_catalog goes first in the search path, so that nobody's function or operator of the same name is called with our
@@ -61,7 +70,7 @@ class Guard:
         sql = (
             "SELECT pg_catalog.pg_backend_pid()::pg_catalog.int8, "
             "CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4 "
-            f"THEN pg_catalog.concat({calls}) END::pg_catalog.text"
+            f"THEN pg_catalog.concat({calls}) ELSE {_LEFT_BEHIND} END::pg_catalog.text"
         )
         return Query(sql.encode(), (str(libpq_pid).encode(),))
 
@@ -98,6 +107,7 @@ class Connection:
         self.settings = settings
         self.backend_pid: int | None = None  # the real backend's, known after the first exchange
         self.pooled: bool | None = None  # True: what answers is not the process we were told of
+        self.left_behind: str | None = None  # pooled: settings that others left on the server connection, as JSON
         self.lost: str | None  # why the connection is of no use any more
         self._lock = asyncio.Lock()
         self._in_flight = False
@@ -200,6 +210,8 @@ class Connection:
         value = result.get_value(0, 0) or b""
         self.backend_pid = int.from_bytes(value, "big") if result.fformat(0) == Format.BINARY else int(value)
         self.pooled = self.backend_pid != self.libpq_pid
+        if self.pooled:  # text looks the same in either format
+            self.left_behind = (result.get_value(0, 1) or b"").decode(errors="replace") or None
         self._guarded = True
 
     async def _cancel(self) -> None:

@@ -99,6 +99,10 @@ async def look(
             second = await run_probes(connection, SECOND_SAMPLE, on_reading=on_reading)
             readings.update({name: reading for name, reading in second.items() if reading.ok})
         pooled, target = connection.pooled, connection.target
+        if pooled and connection.lost is None:
+            from runbook.postgres.pool import see_pool
+
+            readings["pool"] = await see_pool(connection, readings["identity"].first)
     catalog, problem = None, None
     rates = write_rates(earlier["tuple_counters"], readings["tuple_counters"])
     try:

@@ -1,0 +1,54 @@
+"""Facts of the group pooling: a pooler between the migration and the server, and what it does to a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SET = {
+    "kind": "setting",
+    "name": "lock_timeout",
+    "value": "5s",
+    "sql": "SET lock_timeout = '5s'",
+    "file": "0007_add_note.sql",
+    "line": 1,
+    "lost": True,
+    "stays": True,
+}
+
+FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
+    ("pooling", "between", "bool", "what answers at production's address is a pooler", True),
+    (
+        "pooling",
+        "mode",
+        "str",
+        "transaction: it was seen to lend a server connection for a transaction only; none: no pooler; "
+        "unknown where that did not show",
+        "transaction",
+    ),
+    (
+        "pooling",
+        "session_state",
+        "list",
+        "what the migration does to its session: [{kind (setting, role, temporary table, cursor), name, value, sql, file, "
+        "line, lost (statements after it need it and run in another transaction), stays (it outlives its transaction)}]",
+        [_SET],
+    ),
+    ("pooling", "lost", "list", "those of them that later statements need in another transaction", [_SET]),
+    (
+        "pooling",
+        "left",
+        "list",
+        "settings found on the server connections that the pooler lent us, which no role, database or file gives: "
+        "[{name, value, of_migration (the migration sets it so)}]",
+        [{"name": "lock_timeout", "value": "5000", "of_migration": True}],
+    ),
+    (
+        "pooling",
+        "explains",
+        "list",
+        "what of both accounts for the error: [{how (lost, left), kind, name, value, sql, file, line}]",
+        [{"how": "lost", "kind": "setting", "name": "search_path", "value": "app", "sql": "SET search_path = app",
+          "file": "0007_add_note.sql", "line": 1}],
+    ),
+)  # fmt: skip
+"""Group, name, type, meaning, sample."""

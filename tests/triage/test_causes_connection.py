@@ -1,0 +1,134 @@
+"""Poolers, limits and wrong addresses: each fault is met by real clients through a real PgBouncer or on a real server."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from runbook.lab.installations import available_majors
+from tests.pooling import Pooler, pooler
+from tests.triage.incident import causes, explain, fact, triage, write
+from tests.triage.waiting import likely, run_the_checks, shop
+
+STATE = "pooler-loses-session-state"
+SHOP = 'CREATE SCHEMA "My Schema"; CREATE TABLE "My Schema".orders (id int PRIMARY KEY, total int);'
+
+
+def through(pooled: Pooler, file: Path, *options: str) -> str:
+    """Run a file with the real psql through the pooler; what it printed on stderr."""
+    program = str(available_majors()[18].bin / "psql")
+    command = [program, "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-f", str(file), pooled.dsn()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.stderr
+
+
+def client(dsn: str, name: str = "web") -> psycopg.Connection[tuple[object, ...]]:
+    """A client of the pooler that prepares nothing on the server."""
+    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, application_name=name)
+
+
+def refused_sql(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> str:
+    """The error of ``sql`` as psql would print it."""
+    try:
+        connection.execute(sql.encode())
+    except psycopg.Error as error:
+        return f"ERROR:  {error.sqlstate}: {error.diag.message_primary}\nSTATEMENT:  {sql}"
+    raise AssertionError(f"it ran: {sql}")
+
+
+# -- what a session keeps ------------------------------------------------------------------------------------------------
+
+SET = "SET search_path = \"My Schema\"; SET lock_timeout = '3s'; ALTER TABLE orders ADD COLUMN note text;\n"
+
+
+@pytest.mark.parametrize("major", [12, 15, 18])
+async def test_settings_of_a_session_are_foretold_to_be_lost_and_left_through_a_pooler(
+    major: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, SET)
+    with shop(major, SHOP) as (local, production), pooler(production) as pooled:
+        state = await triage(local, production, migration=path, seen="planned")
+        assert fact(state, "pooling.mode") == "none"
+        assert STATE not in causes(state), explain(state)
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="planned")
+        assert likely(state) == [STATE], explain(state)
+        assert [s["name"] for s in fact(state, "pooling.lost")] == ["search_path", "lock_timeout"]
+        run_the_checks(STATE, state, production)
+        direct = write(
+            tmp_path, "SET LOCAL lock_timeout = '3s'; ALTER TABLE \"My Schema\".orders ADD note text;", "1.sql"
+        )
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=direct, seen="planned")
+        assert STATE not in causes(state), explain(state)
+
+
+async def test_a_pooler_that_lends_whole_sessions_keeps_what_is_set(tmp_path: Path) -> None:
+    path = write(tmp_path, SET)
+    with shop(16, SHOP) as (local, production), pooler(production, mode="session", size=4) as pooled:
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="planned")
+        assert fact(state, "pooling.between") is True
+        assert likely(state) == [], explain(state)
+        answers = [("pool_mode", "session")]
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="planned", answers=answers)
+        assert STATE not in causes(state), explain(state)
+        answers = [("pool_mode", "transaction")]
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="planned", answers=answers)
+        assert likely(state) == [STATE], explain(state)
+
+
+@pytest.mark.parametrize("major", [13, 17])
+async def test_what_the_migration_left_on_a_pooled_connection_is_found_where_the_application_fails(
+    major: int, tmp_path: Path
+) -> None:
+    # The first lines of every dump, and a table of the application that is then not found.
+    dump = "SELECT pg_catalog.set_config('search_path', '', false);\nALTER TABLE \"My Schema\".orders ADD note text;\n"
+    path = write(tmp_path, dump)
+    with shop(major, SHOP + "CREATE TABLE carts (id int)") as (local, production), pooler(production) as pooled:
+        with client(pooled.dsn()) as web:
+            web.execute("SELECT id FROM carts")
+            assert "ERROR" not in through(pooled, path)
+            error = refused_sql(web, "SELECT id FROM carts")
+        assert "42P01" in error
+        for answers in ([("error_from", "application")], []):
+            state = await triage(
+                local, None, production_dsn=pooled.dsn(), migration=path, error=error, seen="failed", answers=answers
+            )
+            assert likely(state) == [STATE], explain(state)
+            [left] = fact(state, "pooling.left")
+            assert left == {"name": "search_path", "value": "", "of_migration": True}
+        run_the_checks(STATE, state, production)
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="broken")
+        assert likely(state) == [STATE], explain(state)
+        pooled.console(f"RECONNECT {production.name}")
+        with client(pooled.dsn()) as web:
+            web.execute("SELECT id FROM carts")
+        state = await triage(local, None, production_dsn=pooled.dsn(), error=error)
+        assert STATE not in causes(state), explain(state)
+
+
+async def test_a_temporary_table_that_is_on_another_connection_is_not_a_missing_table(tmp_path: Path) -> None:
+    sql = 'CREATE TEMP TABLE work AS SELECT id FROM "My Schema".orders;\nUPDATE "My Schema".orders SET total = 0 FROM work;\n'
+    path = write(tmp_path, sql)
+    with shop(14, SHOP) as (local, production), pooler(production, size=3) as pooled:
+        # Between the two statements of the migration somebody else holds the connection that made the table.
+        with client(pooled.dsn(), "deploy") as deploy, client(pooled.dsn()) as web:
+            deploy.execute('CREATE TEMP TABLE work AS SELECT id FROM "My Schema".orders')
+            web.execute("BEGIN")
+            error = refused_sql(deploy, 'UPDATE "My Schema".orders SET total = 0 FROM work')
+        assert "42P01" in error
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, error=error)
+        assert likely(state) == [STATE], explain(state)
+        direct = await triage(local, production, migration=path, error=error)
+        assert STATE not in causes(direct), explain(direct)
+
+
+async def test_an_error_that_no_setting_brings_about_is_not_put_down_to_the_pooler(tmp_path: Path) -> None:
+    path = write(tmp_path, "SET lock_timeout = '3s';\nALTER TABLE \"My Schema\".orders ADD COLUMN total int;\n")
+    with shop(18, SHOP) as (local, production), pooler(production) as pooled:
+        error = through(pooled, path)
+        assert "already exists" in error
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, error=error)
+        assert STATE not in causes(state), explain(state)
+        assert likely(state)[:1] == ["object-already-exists"], explain(state)
