@@ -18,12 +18,14 @@ _PATH = re.compile(
 _SHARED_MEMORY = re.compile(r"/PostgreSQL\.\d+|shared memory", re.I)
 _TEMPORARY = re.compile(r"pgsql_tmp|temporary file", re.I)
 _WAL = re.compile(r"\blog file \"?[0-9A-F]{24}")  # XLogWrite: the segment without its folder
+_SEGMENT_SIZE = re.compile(r"(?:/PostgreSQL\.|/?mmap\.)\d+\D+(\d+)")
 _TABLESPACE = re.compile(r"pg_tblspc/(\d+)/")
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.I)
 
 
 def state(facts: Facts, case: Case) -> None:
-    """State ``disk.error_place``, ``disk.error_path`` and ``disk.error_tablespace``."""
+    """State ``disk.error_*`` and ``disk.segment_*``."""
+    _state_segment(facts, case)
     error = case.error
     if error is None or not (error.sqlstate == "53100" or _NO_SPACE.search(error.message)):
         facts.know("disk.error_place", "none", "no error is about space")
@@ -36,6 +38,20 @@ def state(facts: Facts, case: Case) -> None:
     facts.know("disk.error_path", path, "named by the error")
     tablespace = _TABLESPACE.match(path)
     facts.know("disk.error_tablespace", int(tablespace[1]) if tablespace else 0, "the folder of that file")
+
+
+def _state_segment(facts: Facts, case: Case) -> None:
+    asked = _SEGMENT_SIZE.search(case.error.message) if case.error is not None else None
+    if asked is None:
+        facts.unknown("disk.segment_bytes", "the error names no segment of shared memory")
+    else:
+        facts.know("disk.segment_bytes", int(asked[1]), "the error says how large it was to be")
+    rows = case.production.rows("settings") if case.production is not None else ()
+    kind = next((s.value for s in rows if s.name == "dynamic_shared_memory_type"), None)
+    if kind is None:
+        facts.unknown("disk.segment_kind", "production's settings are not known")
+    else:
+        facts.know("disk.segment_kind", kind, f"dynamic_shared_memory_type = {kind}", readings="production/settings")
 
 
 def _place(error: ErrorReport, path: str) -> str:

@@ -10,7 +10,13 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database
 
-CAUSES = ("temp-file-limit", "inactive-replication-slot", "disk-full", "wal-volume-fills-disk")
+CAUSES = (
+    "temp-file-limit",
+    "inactive-replication-slot",
+    "disk-full",
+    "wal-volume-fills-disk",
+    "shared-memory-too-small",
+)
 TABLE = '"My Schema"."Order\'s ""Items"""'
 INDEX = f'CREATE INDEX CONCURRENTLY "Items\' key" ON {TABLE} ("E mail")'
 

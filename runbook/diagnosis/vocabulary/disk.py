@@ -131,5 +131,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     ("disk", "archived_s", "float", "since a WAL file was archived last; -1: never", 86_400.0),
     ("disk", "archive_ready", "int", "WAL files that wait for being archived", 2_410),
+    ("disk", "segment_bytes", "int", "size of the shared memory segment that the error found no room for", 67_128_672),
+    (
+        "disk",
+        "segment_kind",
+        "str",
+        "dynamic_shared_memory_type on production: posix (/dev/shm on Linux), mmap (files in pg_dynshmem), sysv",
+        "posix",
+    ),
 )
 """Group, name, type, meaning, sample."""
