@@ -20,10 +20,10 @@ def locate(report: ErrorReport, migration: Migration) -> Statement | None:
     """The failing statement, or None when several could be it.
 
     Tried in order: the statement's text, the file and line, the file's whole text with the error's position, the one
-    statement that names everything the error names.
+    statement that names everything the error names, the only one that the named file has.
     """
     statements = [s for f in _files(report, migration) for s in f.statements]
-    for find in (_by_text, _by_line, _by_position, _by_subject):
+    for find in (_by_text, _by_line, _by_position, _by_subject, _by_elimination):
         found = find(report, statements, migration)
         if found is not None:
             return found
@@ -123,29 +123,64 @@ def _by_subject(report: ErrorReport, statements: list[Statement], migration: Mig
     return None
 
 
+def _by_elimination(report: ErrorReport, statements: list[Statement], migration: Migration) -> Statement | None:
+    """The tool says in which file it was, the error names nothing, and the file has one statement that does something."""
+    if report.statement or not (report.file or report.migration_version) or _wanted(report):
+        return None
+    if report.subject.relation or report.subject.referenced_relation:
+        return None
+    if (report.sqlstate or "")[:2] not in _OF_STATEMENTS or len({s.file for s in statements}) != 1:
+        return None
+    if not any(_is_named(report, f) for f in migration.files if f.path == statements[0].file):
+        return None
+    return _only(s for s in statements if s.kind not in _SURROUNDS)
+
+
+_OF_STATEMENTS = frozenset({"0A", "21", "22", "23", "2B", "40", "42", "44", "53", "54", "55", "57", "P0"})
+"""Classes of SQLSTATEs with which a statement ends, and not a login or a connection (08, 28, 3D)."""
+_SURROUNDS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "RESET"})
+
+
+def _is_named(report: ErrorReport, file: MigrationFile) -> bool:
+    if report.file and PurePath(report.file.replace("\\", "/")).name == PurePath(file.path).name:
+        return True
+    version = report.migration_version
+    if not version:
+        return False
+    path = PurePath(file.path)
+    return (
+        bool(file.version and _same_version(file.version, version))
+        or path.stem in (version, version.split(".")[-1])
+        or version in path.parts
+    )
+
+
 def _names(report: ErrorReport, statement: Statement) -> bool:
     """Whether the statement names all that the error names (and that a statement would have to name)."""
     subject = report.subject
-    wanted = [
-        n
-        for n in (
-            subject.token,
-            subject.column,
-            subject.index,
-            subject.type,
-            subject.function,
-            subject.extension,
-            subject.role,
-            subject.setting,
-            subject.constraint,
-        )
-        if n
-    ]
+    wanted = _wanted(report)
     relation = subject.relation or subject.referenced_relation
     # The names of constraints and indexes may have been made up by the server: the table alone then has to do.
     optional = {subject.constraint, subject.index} if relation else set()
     names = [n for n in wanted if n not in optional] + ([relation] if relation else [])
     return bool(names) and all(_mentions(statement.sql, n) for n in names)
+
+
+def _wanted(report: ErrorReport) -> list[str]:
+    """The names that the error speaks of, besides tables."""
+    subject = report.subject
+    names = (
+        subject.token,
+        subject.column,
+        subject.index,
+        subject.type,
+        subject.function,
+        subject.extension,
+        subject.role,
+        subject.setting,
+        subject.constraint,
+    )
+    return [n for n in names if n]
 
 
 def _mentions(sql: str, name: str) -> bool:

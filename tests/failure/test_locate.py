@@ -48,6 +48,36 @@ def test_the_statement_is_found_by_line_by_text_or_by_what_the_error_names(outpu
     assert found.line == line
 
 
+DJANGO = """Running migrations:
+  Applying core.{name}...Traceback (most recent call last):
+psycopg.errors.UndefinedFunction: {error}
+HINT:  No operator matches the given name and argument types. You might need to add explicit type casts.
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "error", "found"),
+    [
+        ("ALTER TABLE items ADD CHECK (quantity > 0);\n", "0095_items", "operator does not exist: text > integer", True),
+        ("SET lock_timeout = '2s';\nALTER TABLE items ADD CHECK (quantity > 0);\n", "0095_items",
+         "operator does not exist: text > integer", True),
+        ("ALTER TABLE items ADD CHECK (quantity > 0);\nALTER TABLE items ADD CHECK (price > 0);\n", "0095_items",
+         "operator does not exist: text > integer", False),
+        ("ALTER TABLE items ADD CHECK (quantity > 0);\n", "0094_earlier", "operator does not exist: text > integer", False),
+        ("ALTER TABLE items ADD CHECK (quantity > 0);\n", "0095_items", 'relation "django_migrations" does not exist', False),
+    ],
+)  # fmt: skip
+def test_the_only_statement_of_the_file_that_the_tool_names_is_the_one(
+    sql: str, name: str, error: str, found: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "0095_items.sql").write_text(sql)
+    report = read_error(DJANGO.format(name=name, error=error))
+    assert report is not None
+    at_fault = locate(report, load([tmp_path / "0095_items.sql"]))
+    assert (at_fault is not None) is found
+    assert at_fault is None or "quantity" in at_fault.sql
+
+
 @pytest.mark.parametrize(
     "output",
     [
