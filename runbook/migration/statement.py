@@ -19,10 +19,12 @@ from typing import Any
 
 from runbook.migration.lexer import Piece, lex
 from runbook.migration.model import Problem, Statement
+from runbook.migration.nesting import is_too_deep
 from runbook.migration.tags import command_tag
 from runbook.text import shorten
 
 UNPARSED = "unparsed"
+_TOO_DEEP = "the statement is nested too deeply to be analysed"
 Include = Callable[[str, str, bool], "tuple[str, str] | None"]
 """(name as written, file that names it, relative to that file) -> (path, text), or None where it cannot be read."""
 
@@ -110,6 +112,8 @@ def parse_one(sql: str) -> Any:
     """The node of the one statement in ``sql``, unwrapped. Raises ``SyntaxProblem`` where the parser refuses it."""
     if "\0" in sql:
         raise SyntaxProblem("the statement holds a NUL character, which PostgreSQL cannot read", sql.index("\0"))
+    if is_too_deep(sql):
+        raise SyntaxProblem(_TOO_DEEP, 0)
     parse, refused, undecodable = _parser()
     try:
         stmts = parse(sql).stmts
@@ -117,7 +121,7 @@ def parse_one(sql: str) -> Any:
         # The position counts characters, whatever postgast's documentation says.
         raise SyntaxProblem(error.message, max(error.cursorpos - 1, 0)) from None
     except undecodable:
-        raise SyntaxProblem("the statement is nested too deeply to be analysed", 0) from None
+        raise SyntaxProblem(_TOO_DEEP, 0) from None
     if len(stmts) != 1:
         raise SyntaxProblem("more than one statement where one was expected" if stmts else "no statement", 0)
     stmt = stmts[0].stmt
