@@ -1,6 +1,6 @@
 """What a migration waits for, or makes others wait for, beyond one session with a lock in front of it."""
 
-from runbook.lab.scenario import WRITES, Scenario, Stage, on_both, on_production
+from runbook.lab.scenario import WRITES, Scenario, Stage, both, on_both, on_local, on_production
 from runbook.lab.tools import ONE_FILE
 
 MIGRATION_WAITS = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'deploy' AND wait_event_type = 'Lock'"
@@ -208,7 +208,7 @@ SCENARIOS = (
                 "COMMIT;\n"
             )
         },
-        prepare=on_both(SLOW),
+        prepare=both(on_local(SLOW.replace("0.1", "0.001")), on_production(SLOW)),
         attempt=False,
         incident=under_traffic,
         unfault=cancelled,
