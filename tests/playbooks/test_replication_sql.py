@@ -19,7 +19,12 @@ from tests.support import BARE, Database, create_database, drop_database, majors
 from tests.triage.incident import fact, triage, write
 
 EXTREMES = pytest.mark.parametrize("database", [min(majors()), max(majors())], indirect=True)
-CAUSES = ("publication-needs-replica-identity", "ddl-not-replicated", "recovery-conflict")
+CAUSES = (
+    "publication-needs-replica-identity",
+    "ddl-not-replicated",
+    "recovery-conflict",
+    "standby-feedback-holds-snapshot",
+)
 TABLE, KEY = '"My Schema"."Order\'s ""Items"""', '"Items\' key"'
 ADD = f'ALTER TABLE {TABLE} ADD COLUMN "It\'s new" numeric(9, 2)'
 SETUP = f"""
@@ -46,6 +51,7 @@ def hostile(database: Database, **other: Any) -> FactBook:
         "failing.relation": TABLE,
         "failing.column": '"E mail"',
         "replication.unidentified": [unidentified()],
+        "replication.kept_rows": [{**BY_ID["replication.kept_rows"].sample[0], "relation": TABLE}],
         "replication.changes": [{**BY_ID["replication.changes"].sample[0], "relation": TABLE, "subscriber_sql": ADD}],
     } | other
     return FactBook.of_samples().with_facts(Fact(id_, value, "test", "test") for id_, value in facts.items())

@@ -113,5 +113,21 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             "max_delay_ms": 30_000,
         },
     ),
+    (
+        "replication",
+        "horizon_holder",
+        "record",
+        "the standby or slot for whose sake vacuum on production keeps dead rows, where it is far older than every "
+        "transaction of the database itself: {kind, name, active, age_xids}; kind: standby or replication slot; empty: none is",
+        {"kind": "replication slot", "name": "replica_2", "active": False, "age_xids": 4_200_000},
+    ),
+    (
+        "replication",
+        "kept_rows",
+        "list",
+        "production's tables with more dead rows than autovacuum lets be, most first: [{relation, dead, live, vacuumed, "
+        "last_vacuum_s}]; vacuumed: within six hours",
+        [{"relation": "public.orders", "dead": 4_200_000, "live": 900_000, "vacuumed": True, "last_vacuum_s": 240.0}],
+    ),
 )
 """Group, name, type, meaning, sample."""
