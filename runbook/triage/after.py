@@ -9,7 +9,7 @@ from runbook.migration import ast
 from runbook.migration.catalog import Catalog, RelationKey
 from runbook.migration.model import Statement
 from runbook.sql import quote_ident, quote_qualified
-from runbook.triage import left_behind, left_on_old
+from runbook.triage import left_behind, left_on_old, recreated_types
 from runbook.triage.case import Case, Facts, SideCase
 
 _NEW_SHAPE = frozenset({"AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType"})
@@ -19,6 +19,7 @@ def state(facts: Facts, case: Case) -> None:
     """State every ``after.*`` fact."""
     left_behind.state(facts, case)
     left_on_old.state(facts, case)
+    recreated_types.state(facts, case)
     catalog = case.production.catalog if case.production is not None else None
     migration = case.whole or case.migration
     if catalog is None or migration is None or not case.given:

@@ -12,7 +12,7 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import Database, create_database, drop_database, eventually, majors
 
-CAUSES = ("stale-statistics", "bloat-after-backfill", "dependent-object-left-behind")
+CAUSES = ("stale-statistics", "bloat-after-backfill", "dependent-object-left-behind", "driver-caches-types")
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 

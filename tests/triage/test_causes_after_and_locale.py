@@ -257,3 +257,60 @@ async def test_a_query_of_the_application_is_no_function_that_was_left_behind(
     state = await triage(local, production, migration=path, error=error, seen="broken")
     assert likely(state) == ["old-code-uses-removed-column"], explain(state)
     assert fact(state, "after.on_old") == []
+
+
+# -- types that are known by number ----------------------------------------------------------------------------------------
+
+
+RECREATED = """ALTER TYPE mood RENAME TO mood_old;
+CREATE TYPE mood AS ENUM ('calm', 'busy', 'closed');
+ALTER TABLE depot ALTER mood TYPE mood USING mood::text::mood;
+DROP TYPE mood_old;
+"""
+
+
+@pytest.mark.parametrize(("major", "asks"), [(12, "prepared"), (15, "bound"), (18, "function")])
+async def test_a_session_from_before_misses_the_number_of_a_type_that_was_made_again(
+    sides: tuple[Database, Database], asks: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    for database in sides:
+        database.execute("CREATE TYPE mood AS ENUM ('calm', 'busy'); ALTER TABLE depot ADD COLUMN mood mood")
+        database.execute(
+            "CREATE FUNCTION mood_of(int) RETURNS text LANGUAGE plpgsql AS"
+            " $$ DECLARE found mood; BEGIN SELECT mood INTO found FROM depot WHERE id = $1; RETURN found; END $$"
+        )
+    statement = "SELECT * FROM depot WHERE mood = $1"
+    [(oid,)] = production.execute("SELECT 'mood'::regtype::oid")
+    path = write(tmp_path, RECREATED)
+    with production.connect() as old:
+        old.execute("SET application_name = 'web'")
+        old.execute("PREPARE moody(mood) AS SELECT * FROM depot WHERE mood = $1")
+        old.execute("EXECUTE moody('calm')")
+        old.execute("SELECT mood_of(1)")
+        for database in sides:
+            assert "ERROR" not in psql(database, path)
+        if asks == "bound":
+            refused = old.pgconn.exec_params(statement.encode(), [b"calm"], [oid])
+            assert refused.error_message == f"ERROR:  cache lookup failed for type {oid}\n".encode()
+            error = f"ERROR:  cache lookup failed for type {oid} (SQLSTATE XX000)\nSTATEMENT:  {statement}\n"
+        else:
+            call = "SELECT mood_of(1)" if asks == "function" else "EXECUTE moody('calm')"
+            with pytest.raises(psycopg.errors.InternalError_) as raised:
+                old.execute(call)
+            error = as_a_driver_logs(raised.value, statement if asks == "prepared" else call)
+        state = await triage(local, production, migration=path, error=error, seen="broken")
+        assert likely(state) == ["driver-caches-types"], error + explain(state)
+        assert fact(state, "after.lost_type") == oid
+        assert fact(state, "after.dropped_types") == [{"name": "mood", "kind": "type", "made_again": True}]
+        run_the_checks("driver-caches-types", state, production)
+    alone = await triage(None, None, error=error)
+    assert causes(alone) == ["driver-caches-types"], explain(alone)
+    with production.connect() as new:
+        new.execute("SELECT mood_of(1)")
+
+
+async def test_other_failed_lookups_are_not_blamed_on_a_type(pair: tuple[Database, Database]) -> None:
+    for message in ("cache lookup failed for function 16500", "could not open relation with OID 16500"):
+        state = await triage(*pair, error=f"ERROR:  {message} (SQLSTATE XX000)\n", seen="broken")
+        assert "driver-caches-types" not in likely(state), explain(state)

@@ -97,6 +97,22 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "after",
+        "lost_type",
+        "int",
+        "OID of the type that the error does not find (cache lookup failed for type N); 0: it is no such error",
+        16_388,
+    ),
+    ("after", "lost_type_exists", "bool", "production's user types have one with that OID", False),
+    (
+        "after",
+        "dropped_types",
+        "list",
+        "types and extensions that the migration drops: [{name, kind, made_again}]; kind: type, domain, extension; name: "
+        "as it was before the migration renamed it; made_again: the migration makes one of that name",
+        [{"name": "order_status", "kind": "type", "made_again": True}],
+    ),
+    (
+        "after",
         "horizon",
         "list",
         "who holds back what vacuum may remove in production's database, for more than a minute, oldest first: "
