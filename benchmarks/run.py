@@ -30,6 +30,7 @@ import psycopg
 from runbook.lab.servers import Server, start_servers
 
 HERE = Path(__file__).parent
+BEGIN, END = "<!-- made by run.py -->", "<!-- made by run.py, to here -->"
 PROGRAM = [sys.executable, "-m", "runbook"]
 TABLES = 1000
 ROUND_TRIP_S = 0.1
@@ -220,9 +221,9 @@ def main() -> None:
         (HERE / "results.json").write_text(
             json.dumps({"at": at, "results": [asdict(r) for r in results]}, indent=2) + "\n"
         )
-        (HERE / "README.md").write_text(
-            f"# Benchmarks\n\n`python benchmarks/run.py --write` makes this table.\n\n{text}\n"
-        )
+        readme = HERE / "README.md"
+        before, _, rest = readme.read_text().partition(BEGIN)
+        readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":
