@@ -145,10 +145,10 @@ _LOST = (
     ),
 )
 """How a connection that was open broke. Sources: strerror(3) and node's names of ETIMEDOUT, ECONNRESET and EPIPE;
-libpq fe-secure.c and fe-misc.c for the end of the stream."""
+libpq fe-secure.c and fe-misc.c for the end of the stream. libpq words ECONNRESET and EPIPE as the end of the stream too."""
 
 
 def how_lost(text: str) -> str:
     """How the connection broke: timed_out (nobody answered any more), reset (it was refused in the middle), closed (the
-    stream just ended); empty when the text does not tell."""
+    stream just ended, or libpq's word for a reset); empty when the text does not tell."""
     return next((how for how, pattern in _LOST if pattern.search(text)), "")

@@ -29,23 +29,32 @@ def state(facts: Facts, case: Case) -> None:
 def _state_effects(facts: Facts, case: Case) -> None:
     catalog = case.production.catalog if case.production is not None else None
     fault = statement_at_fault(case)
+    ids = ["gave_up.done", "gave_up.left", "gave_up.finished"]
     if catalog is None or catalog.is_assumed:
-        facts.unknown_all(["gave_up.done", "gave_up.left"], "production's catalog is not known")
+        facts.unknown_all(ids, "production's catalog is not known")
         return
     if case.migration is None or not case.given:
-        facts.unknown_all(["gave_up.done", "gave_up.left"], "no migration was given")
+        facts.unknown_all(ids, "no migration was given")
         return
     file = fault.statement.file if fault is not None else None
     files = [f for f in case.migration.files if not f.is_down and (file is None or f.path == file)]
     effects = [pair for f in files for pair in partial.effects_on(f, catalog)]
     readings = "production/relations production/columns production/constraints production/indexes"
-    for name, effect in (("done", "done"), ("left", "left")):
+    for name in ("done", "left"):
         rows: list[dict[str, Any]] = [
-            {"sql": s.sql, "file": s.file, "line": s.line} for s, found in effects if found == effect
+            {"sql": s.sql, "file": s.file, "line": s.line} for s, found in effects if found == name
         ]
         facts.know(
             f"gave_up.{name}", rows, f"{len(rows)} statements, by the schema", side="production", readings=readings
         )
+    effect = next(
+        (found for s, found in reversed(effects) if case.failing is None or s.index == case.failing.index), None
+    )
+    if effect in (None, "unknown"):
+        facts.unknown("gave_up.finished", "no schema shows whether that statement has taken effect")
+    else:
+        told = "it is there" if effect == "done" else "it is not there"
+        facts.know("gave_up.finished", effect == "done", told, side="production", readings=readings)
 
 
 def _state_keepalive(facts: Facts, case: Case) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from runbook.lab.forgetful import forgetful
 from runbook.lab.installations import available_majors
 from tests.support import Database, eventually
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
@@ -30,10 +31,10 @@ def held(production: Database) -> Iterator[None]:
         yield
 
 
-def start(production: Database, path: Path) -> subprocess.Popen[str]:
+def start(production: Database, path: Path, dsn: str = "") -> subprocess.Popen[str]:
     """The migration in a real psql, once it waits for its lock on the server."""
     program = available_majors()[18].bin / "psql"
-    command = [str(program), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(path), production.dsn()]
+    command = [str(program), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(path), dsn or production.dsn()]
     environment = {**os.environ, "PGAPPNAME": "deploy", "LC_ALL": "C"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     eventually(lambda: waiting(production), 60, "psql waits for its lock")
@@ -247,3 +248,82 @@ async def test_who_asked_for_a_cancel_is_asked_for_and_the_answer_decides(major:
 async def test_a_client_that_gave_up_on_something_else_is_no_statement_that_took_too_long(error: str) -> None:
     state = await triage(None, None, error=error)
     assert CLIENT not in causes(state), explain(state)
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+NETWORK, ENDED = "network-idle-timeout", "terminated-by-administrator"
+
+
+def fields_of(production: Database) -> int:
+    name = TABLE_SQL.replace("'", "''")
+    [(count,)] = production.execute(
+        f"SELECT count(*) FROM pg_attribute WHERE attrelid = '{name}'::regclass AND attnum > 0 AND NOT attisdropped"
+    )
+    return int(count)
+
+
+def working(production: Database) -> list[tuple[object, ...]]:
+    return production.execute(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'deploy'"
+        " AND state <> 'idle'"
+    )
+
+
+LOST = [
+    # libpq on a read that times out, on TLS and without; its words for a reset; pgjdbc; node-postgres; lib/pq
+    ("psycopg2.OperationalError: could not receive data from server: Connection timed out\n", True),
+    ("psycopg2.OperationalError: SSL SYSCALL error: Connection timed out\n", True),
+    ("psql:m.sql:3: SSL SYSCALL error: EOF detected\npsql:m.sql:3: error: connection to server was lost\n", False),
+    ("pq: read tcp 10.0.0.1:5432->10.0.0.2:123: read: connection reset by peer\n", False),
+]
+
+
+@pytest.mark.parametrize(("error", "sure"), LOST, ids=["timed-out", "timed-out-tls", "eof", "reset"])
+async def test_silence_is_the_network_and_a_mere_end_of_the_stream_is_asked_about(error: str, sure: bool) -> None:
+    state = await triage(None, None, error=error)
+    assert (likely(state) == [NETWORK]) is sure, explain(state)
+    assert state.diagnosis is not None
+    assert sure or (state.diagnosis.question is not None and state.diagnosis.question.id == "ended_by"), explain(state)
+    state = await triage(None, None, error=error, answers=[("ended_by", "nobody")])
+    assert likely(state) == [NETWORK], explain(state)
+    state = await triage(None, None, error=error, answers=[("ended_by", "client")])
+    assert likely(state) == [CLIENT], explain(state)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "FATAL:  57P01: terminating connection due to administrator command\nserver closed the connection unexpectedly\n",
+        "FATAL:  25P03: terminating connection due to idle-in-transaction timeout\nSSL SYSCALL error: EOF detected\n",
+        'psql: error: connection to server at "10.0.0.1", port 5432 failed: Connection timed out\n',
+    ],
+)
+async def test_a_session_that_was_ended_or_never_made_was_not_forgotten_by_the_network(error: str) -> None:
+    state = await triage(None, None, error=error)
+    assert NETWORK not in causes(state), explain(state)
+
+
+@pytest.mark.parametrize("major", [12, 14, 16, 18])
+async def test_a_network_that_forgot_the_connection_leaves_a_statement_that_commits(major: int, tmp_path: Path) -> None:
+    path = write(tmp_path, f"{ADD};\n")
+    with shop(major, SHOP) as (local, production):
+        assert psql(local, path) == ""
+        at = production.server
+        async with forgetful(at.socket_dir / f".s.PGSQL.{at.port}") as network:
+            through = f"postgresql://postgres@127.0.0.1:{network.port}/{production.name}"
+            with held(production):
+                process = await in_thread(start, production, path, through)
+                network.forget()
+                error = (await in_thread(process.communicate, timeout=60))[1]
+                state = await triage(local, production, migration=path, error=error)
+                assert likely(state)[0] == ORPHAN, error + explain(state)
+                assert NETWORK in likely(state), error + explain(state)
+                assert ENDED not in causes(state), explain(state)
+                run_the_checks(NETWORK, state, production)
+            eventually(lambda: fields_of(production) == 2, 60, "the server has finished")
+            eventually(lambda: not working(production), 60, "and is idle")
+            state = await triage(local, production, migration=path, error=error)
+            assert likely(state) == [NETWORK], error + explain(state)
+            assert [row["sql"] for row in fact(state, "gave_up.done")] == [ADD]
+            run_the_checks(NETWORK, state, production)

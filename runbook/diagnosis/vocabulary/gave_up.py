@@ -47,6 +47,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "gave_up",
+        "finished",
+        "bool",
+        "the statement of the error (where it is not known: the file's last one) has taken effect, by the schema",
+        True,
+    ),
+    (
+        "gave_up",
         "keepalive_s",
         "int",
         "production's tcp_keepalives_idle: after so many seconds of silence its server shows that it is there; 0: the "
