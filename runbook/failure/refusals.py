@@ -54,7 +54,7 @@ _CONNECTION = re.compile(
     r"no pg_hba\.conf entry|password authentication failed|could not translate host name|Connection to \S+ refused|"
     r"sorry, too many clients already|too many connections for (?:role|database)|connection slots are reserved|"
     r"the database system is (?:starting up|shutting down|in recovery|not yet accepting|not accepting)|"
-    r"Connection refused|connection timeout expired|unsupported startup parameter|no such host|"
+    r"Connection refused|connection timeout expired|unsupported (?:options )?startup parameter|no such host|"
     r"dial (?:tcp|error)|hostname resolving error|The connection attempt failed|SCRAM authentication requires|"
     r"authentication (?:type|method):? \d+ (?:is )?not supported|server only supports protocol version|"
     r"unsupported frontend protocol|is not permitted to log in|server does not support SSL|authentication failed for user|"

@@ -48,7 +48,7 @@ _WORDINGS: tuple[_Wording, ...] = (
     _w("reserved_slots", r"remaining connection slots are reserved", "53300", True),
     _w("too_many_clients", r"sorry, too many clients already|number of requested standby connections exceeds", "53300",
        True),
-    _w("pooler_startup_option", r"unsupported startup parameter|startup parameter .* (?:not|un)", "08P01"),
+    _w("pooler_startup_option", r"unsupported (?:options )?startup parameter|startup parameter .* (?:not|un)", "08P01"),
     _w("pooler_refused",
        r"no more connections allowed|query_wait_timeout|pgbouncer cannot connect|server login has been failing|"
        r"client_login_timeout|max_client_conn|too many connections in the pool|Max client connections reached|"

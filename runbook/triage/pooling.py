@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.failure.report import ErrorReport
+from runbook.triage import pooler_words
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.session_state import SessionState, session_state
 
@@ -15,6 +16,7 @@ _NAMES_LEFT = _NAMES | {"42883", "42704"}
 
 def state(facts: Facts, case: Case) -> None:
     """State every ``pooling.*`` fact that needs no sample of the sessions."""
+    pooler_words.state(facts, case)
     side = case.production
     between = _between(case)
     if between is None:

@@ -10,7 +10,7 @@ import pytest
 
 from runbook.lab.installations import available_majors
 from tests.pooling import Pooler, pooler
-from tests.triage.incident import causes, explain, fact, triage, write
+from tests.triage.incident import causes, explain, fact, psql, triage, write
 from tests.triage.waiting import likely, run_the_checks, shop
 
 STATE = "pooler-loses-session-state"
@@ -132,3 +132,120 @@ async def test_an_error_that_no_setting_brings_about_is_not_put_down_to_the_pool
         state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, error=error)
         assert STATE not in causes(state), explain(state)
         assert likely(state)[:1] == ["object-already-exists"], explain(state)
+
+
+# -- prepared statements -------------------------------------------------------------------------------------------------
+
+PREPARED = "pooler-breaks-prepared-statements"
+
+
+def psycopg_says(error: psycopg.Error) -> str:
+    """As Python prints it at the end of a traceback."""
+    return f"psycopg.errors.{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize(("major", "problem"), [(12, "exists"), (16, "missing"), (18, "other")])
+async def test_a_prepared_statement_of_another_connection_is_put_down_to_the_pooler(
+    major: int, problem: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(major, SHOP) as (local, production), pooler(production) as pooled:
+
+        def preparing() -> psycopg.Connection[tuple[object, ...]]:
+            return psycopg.connect(pooled.dsn(), autocommit=True, prepare_threshold=0)
+
+        with preparing() as one, preparing() as other:
+            one.execute("SELECT 1")
+            try:
+                if problem == "exists":
+                    other.execute("SELECT 2")
+                elif problem == "missing":
+                    pooled.console(f"RECONNECT {production.name}")
+                    one.execute("SELECT 1")
+                else:  # the other client's statement of that name, which takes a parameter
+                    pooled.console(f"RECONNECT {production.name}")
+                    other.execute("SELECT %s::int", [1])
+                    one.execute("SELECT 1")
+            except psycopg.Error as failed:
+                error = psycopg_says(failed)
+            else:
+                raise AssertionError("it ran")
+        for dsn in (pooled.dsn(), production.dsn()):
+            state = await triage(local, None, production_dsn=dsn, migration=path, error=error)
+            assert fact(state, "pooling.prepared_problem") == problem
+            assert fact(state, "pooling.prepared_by") == "psycopg 3"
+            assert likely(state) == [PREPARED], error + explain(state)
+            run_the_checks(PREPARED, state, production)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == [PREPARED], explain(alone)
+
+
+async def test_a_migration_that_prepares_or_discards_by_itself_needs_no_pooler_to_fail(tmp_path: Path) -> None:
+    with shop(17, SHOP) as (local, production):
+        for sql in ("PREPARE s0 AS SELECT 1; PREPARE s0 AS SELECT 2;", "DISCARD ALL; EXECUTE s0;"):
+            path = write(tmp_path, sql)
+            error = psql(production, path)
+            assert "prepared statement" in error
+            state = await triage(local, production, migration=path, error=error)
+            assert PREPARED not in causes(state), explain(state)
+
+
+# -- startup parameters --------------------------------------------------------------------------------------------------
+
+STARTUP = "pooler-rejects-startup-options"
+
+
+def refusal(dsn: str) -> str:
+    """What psql prints that is not let in."""
+    program = str(available_majors()[18].bin / "psql")
+    done = subprocess.run(
+        [program, "-X", "-c", "SELECT 1", dsn], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2, done.stdout
+    return done.stderr
+
+
+@pytest.mark.parametrize("major", [12, 18])
+async def test_a_parameter_of_the_connection_string_that_the_pooler_refuses(major: int, tmp_path: Path) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(major, SHOP) as (local, production), pooler(production) as pooled:
+        dsn = pooled.dsn(options="-c lock_timeout=5s")
+        error = refusal(dsn)
+        for production_dsn, given in ((dsn, error), (dsn, None), (production.dsn(), error)):
+            state = await triage(
+                local,
+                None,
+                production_dsn=production_dsn,
+                migration=path,
+                error=given,
+                seen=None if given else "planned",
+            )
+            assert likely(state) == [STARTUP], explain(state)
+            assert fact(state, "pooling.startup_parameter") == "options"
+        run_the_checks(STARTUP, state, production)
+        assert likely(await triage(None, None, error=error)) == [STARTUP]
+        state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="planned")
+        assert causes(state) == [], explain(state)
+        with psycopg.connect(production.dsn(), options="-c lock_timeout=5s") as direct:
+            assert direct.execute("SHOW lock_timeout").fetchone() == ("5s",)
+
+
+# What other poolers and versions say. Sources: PgBouncer 1.20 src/client.c set_startup_options(); Neon's proxy adds a
+# sentence (neon proxy/src/error.rs); lib/pq and pgjdbc send extra_float_digits.
+STARTUP_WORDS = [
+    ("FATAL:  unsupported startup parameter in options: search_path", "search_path"),
+    ("pq: Unsupported startup parameter: extra_float_digits", "extra_float_digits"),
+    (
+        "ERROR: unsupported startup parameter in options: statement_timeout. Please use unpooled connection or remove this"
+        " parameter from the startup package. More details: https://neon.tech/docs/connect/connection-errors",
+        "statement_timeout",
+    ),
+    ("FATAL: unsupported options startup parameter: parameter too long", ""),
+]
+
+
+@pytest.mark.parametrize(("error", "parameter"), STARTUP_WORDS)
+async def test_each_poolers_words_are_read(error: str, parameter: str) -> None:
+    state = await triage(None, None, error=error)
+    assert likely(state) == [STARTUP], explain(state)
+    assert fact(state, "pooling.startup_parameter") == parameter

@@ -50,5 +50,28 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         [{"how": "lost", "kind": "setting", "name": "search_path", "value": "app", "sql": "SET search_path = app",
           "file": "0007_add_note.sql", "line": 1}],
     ),
+    (
+        "pooling",
+        "prepared_problem",
+        "str",
+        "what the error says of a prepared statement: missing, exists, other (it is another client's), or empty",
+        "exists",
+    ),
+    ("pooling", "prepared_name", "str", "that statement's name, or empty: it has none", "_pg3_0"),
+    ("pooling", "prepared_by", "str", "the driver that calls its statements so, or empty", "psycopg 3"),
+    (
+        "pooling",
+        "prepared_in_migration",
+        "bool",
+        "the migration itself prepares that name, or throws prepared statements away (DEALLOCATE, DISCARD)",
+        False,
+    ),
+    (
+        "pooling",
+        "startup_parameter",
+        "str",
+        "the startup parameter that the pooler refused: options, extra_float_digits, search_path ..., or empty",
+        "options",
+    ),
 )  # fmt: skip
 """Group, name, type, meaning, sample."""
