@@ -61,9 +61,10 @@ def test_every_look_runs_on_every_major_and_writes_nothing(shop: Database, cause
                     raise AssertionError(f"{check.section}: {check.sql}") from error
 
 
-def changes(database: Database, cause: str, section: str, on: str = "production") -> list[str]:
+def changes(database: Database, cause: str, section: str, on: str = "production", **facts: str) -> list[str]:
     """The statements of a section that change something, block by block."""
-    found = playbooks()[cause].render(hostile(database)).sql
+    book = hostile(database).with_facts(Fact(f"disk.{name}", value, "test", "test") for name, value in facts.items())
+    found = playbooks()[cause].render(book).sql
     return [b.sql for b in found if b.section == section and b.changes and b.on == on]
 
 
@@ -87,7 +88,13 @@ def test_an_ordinary_role_may_give_the_build_memory_and_only_a_superuser_a_highe
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             run(shop, higher, BARE)
         run(shop, higher)
+        with shop.connect(BARE) as session:
+            assert session.execute("SHOW temp_file_limit").fetchone() != ("-1",)
         assert [row[0].split("=")[0] for row in shop.execute(limit)] == ["temp_file_limit"]
+        # one that the role had in this database is set again, not forgotten
+        _, again = changes(shop, cause, "roll_back", temp_limit_source=f"role {BARE} in database {shop.name}")
+        run(shop, again)
+        assert shop.execute(limit) == [("temp_file_limit=1048576kB",)]
     finally:
         run(shop, reset)
     assert shop.execute(limit) == []
