@@ -46,6 +46,8 @@ _CARET = re.compile(r"^(\s*)\^+\s*$")
 _STACK = re.compile(r"^\s*(?:at |File \"|from |\.\.\. \d+ more|Traceback|During handling|The above exception)")
 _LISTING = frozenset({"40P01", "2BP01"})
 """Errors whose DETAIL has several lines, at the margin: the processes of a deadlock, the dependants."""
+_CALLED = re.compile(r"(?:PL/\w+|SQL) .|.*\) \S+ \d+ \S")
+"""A line of CONTEXT below another: ``SQL statement "..."``, ``PL/pgSQL function f(integer) line 2 at RETURN`` in any language."""
 _SQL = re.compile(
     r"\s*(?:--|/\*|(?:alter|create|drop|insert|update|delete|with|select|do|call|grant|revoke|truncate|comment|set|refresh|"
     r"reindex|vacuum|analyze|merge|cluster|begin|lock|copy)\b)",
@@ -121,6 +123,7 @@ def read_following(draft: Draft, following: Sequence[str]) -> None:
         at_margin = (current == "statement" and draft.file is not None) or (
             current == "detail" and draft.sqlstate in _LISTING
         )
+        at_margin = at_margin or (current == "context" and _CALLED.match(text) is not None)
         more = text[:1] in ("\t", " ") or (at_margin and text.strip() != "")
         if current in ("detail", "context", "statement") and more and not _STACK.match(text):
             _extend(draft, current, text)

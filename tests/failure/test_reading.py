@@ -239,3 +239,13 @@ def test_nothing_is_found_where_nothing_failed(text: str | bytes) -> None:
 )
 def test_a_refusal_is_understood_in_the_words_of_any_driver_and_language(message: str, kind: str) -> None:
     assert read_refusal(message).kind == kind
+
+
+@pytest.mark.parametrize(
+    "line", ["PL/pgSQL function f(integer) line 2 at RETURN", "PL/pgSQL-Funktion f(integer) Zeile 2 bei RETURN"]
+)
+def test_all_lines_of_context_are_kept_and_what_comes_after_them_is_not(line: str) -> None:
+    text = f'{ERROR}CONTEXT:  SQL statement "SELECT 1"\n{line}\nSQL statement "SELECT f(1)"\n{line}\ndeploy failed\n{line}\n'
+    report = read_error(text)
+    assert report is not None
+    assert report.context == f'SQL statement "SELECT 1"\n{line}\nSQL statement "SELECT f(1)"\n{line}'

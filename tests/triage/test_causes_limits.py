@@ -223,3 +223,66 @@ async def test_another_limit_of_columns_is_not_taken_for_the_tables(sql: str, tm
         assert "ERROR" in error
         state = await triage(local, production, migration=path, error=error)
         assert COLUMNS not in causes(state), explain(state)
+
+
+# -- depth ------------------------------------------------------------------------------------------------------------
+
+DEEP = "statement-too-large"
+TREE = f"""
+    CREATE SCHEMA "My Schema";
+    CREATE TABLE {TABLE_SQL} (id int PRIMARY KEY, parent int, "E mail" text);
+    INSERT INTO {TABLE_SQL} SELECT n, n - 1, 'x' FROM generate_series(1, 50) n;
+    CREATE FUNCTION "top of"(start int) RETURNS int LANGUAGE plpgsql AS $$
+        DECLARE above int := (SELECT parent FROM {TABLE_SQL} WHERE id = start);
+        BEGIN RETURN CASE WHEN above IS NULL THEN start ELSE "top of"(above) END; END $$;
+"""
+BUILT = f"DO $$ BEGIN EXECUTE (SELECT 'SELECT ' || string_agg(id::text, '+') FROM {TABLE_SQL}); END $$;"
+CONCATENATED = f'UPDATE {TABLE_SQL} SET "E mail" = ' + " || ".join(["'x'"] * 1500) + ";"
+DEEPER = [
+    (12, CONCATENATED, "ALTER DATABASE {} SET max_stack_depth = '150kB'", "stack"),
+    (14, f"SELECT {'(' * 12_000}1{')' * 12_000};", "", "parser"),
+    (16, BUILT, f"INSERT INTO {TABLE_SQL} SELECT n, NULL FROM generate_series(100, 9000) n", "stack"),
+    (18, f'SELECT "top of"(id) FROM {TABLE_SQL};', f"UPDATE {TABLE_SQL} SET parent = 50 WHERE id = 1", "recursion"),
+]
+
+
+@pytest.mark.parametrize(("major", "sql", "fault", "kind"), DEEPER, ids=[f"{d[3]}-pg{d[0]}" for d in DEEPER])
+async def test_a_statement_that_is_too_deep_is_told_with_what_makes_it_so(
+    major: int, sql: str, fault: str, kind: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, sql + "\n")
+    with shop(major, TREE) as (local, production):
+        if fault:
+            assert "ERROR" not in psql(production, path)
+            production.execute(fault.format(production.name))
+        error = psql(production, path)
+        assert "stack depth" in error or "memory exhausted" in error
+        state = await triage(local, production, migration=path, error=error)
+        assert likely(state) == [DEEP], error[:2000] + explain(state)
+        assert fact(state, "limits.too_complex") == kind
+        run_the_checks(DEEP, state, production)
+        if sql == CONCATENATED:
+            assert fact(state, "limits.nested_by") == "||"
+            assert fact(state, "limits.stack_bytes") < fact(state, "limits.stack_local_bytes")
+            [joined] = blocks(DEEP, state, "fix", changes=True, on="file")
+            run(production, joined)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == [DEEP], error[:2000] + explain(alone)
+
+
+async def test_a_driver_that_may_not_send_so_many_parameters_is_understood(database: Database) -> None:
+    with database.connect() as connection, pytest.raises(psycopg.OperationalError) as refused:
+        connection.execute("SELECT " + ",".join(["%s"] * 70_000), ["x"] * 70_000)
+    for error in (
+        f"psycopg.OperationalError: {refused.value}",
+        'error: bind message supplies 4464 parameters, but prepared statement "" requires 70000',  # node-postgres
+        "pq: got 70000 parameters but PostgreSQL only supports 65535 parameters",  # lib/pq, conn.go
+    ):
+        state = await triage(None, None, error=error)
+        assert likely(state)[0] == DEEP, error + explain(state)
+
+
+async def test_parameters_that_a_pooler_mixed_up_are_not_too_many() -> None:
+    error = 'error: bind message supplies 1 parameters, but prepared statement "s1" requires 2'
+    state = await triage(None, None, error=error)
+    assert DEEP not in causes(state), explain(state)

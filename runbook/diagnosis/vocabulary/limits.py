@@ -82,5 +82,19 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "or empty",
         "table",
     ),
+    (
+        "limits",
+        "too_complex",
+        "str",
+        "what the error says a statement is too deep for: stack (54001), parser (memory exhausted at or near), parameters "
+        "(more than 65535), recursion (54001 in a function that calls itself), or empty",
+        "stack",
+    ),
+    ("limits", "recursive_function", "str", "the function that called itself until the stack was full, or empty", ""),
+    ("limits", "nested_levels", "int", "levels that the statement at fault nests, at most", 6_001),
+    ("limits", "nested_by", "str", "what it nests by: ||, +, UNION ALL, (, CASE ..., or empty", "||"),
+    ("limits", "statement_bytes", "int", "its text", 180_000),
+    ("limits", "stack_bytes", "int", "max_stack_depth of production", 2_097_152),
+    ("limits", "stack_local_bytes", "int", "max_stack_depth of local", 2_097_152),
 )
 """Group, name, type, meaning, sample."""
