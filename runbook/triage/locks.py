@@ -15,6 +15,7 @@ from runbook.triage import (
     horizon,
     parents,
     pending_events,
+    pooled_lock,
     session_end,
     snapshots,
     standby_wait,
@@ -45,6 +46,7 @@ def examine(case: Case) -> Step:
         facts.unknown_all(
             [f"{g}.{name}" for g in ("locks", "waits", "tool_lock") for name in sorted(GROUPS[g])], reason
         )
+        facts.unknown_all(list(pooled_lock.FACTS), reason)
         verdict: StepVerdict = "skipped" if side is None else "unknown"
         return Step(*_STEP, verdict, f"not seen: {reason}", "?", (), tuple(facts.stated))
     waits = Waits.of(side)
@@ -67,6 +69,7 @@ def examine(case: Case) -> Step:
     _state_chain(facts, waits, migrator, blocker)
     tool_lock.state(facts, case, side, waits, migrators)
     tool_lock.state_blocker(facts, side, blocker, migrator)
+    pooled_lock.state(facts, case, side, waits)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

@@ -13,7 +13,12 @@ from runbook.playbook import SqlBlock
 from tests.playbooks.incident import playbooks
 from tests.support import Database
 
-CAUSES = ("pooler-loses-session-state", "pooler-breaks-prepared-statements", "pooler-rejects-startup-options")
+CAUSES = (
+    "pooler-loses-session-state",
+    "pooler-breaks-prepared-statements",
+    "pooler-rejects-startup-options",
+    "pooler-orphans-advisory-lock",
+)
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
 
 
@@ -110,7 +115,7 @@ def test_a_setting_of_the_role_takes_the_place_of_the_connection_strings(
     shop: Database, parameter: str, setting: str, value: str
 ) -> None:
     cause = "pooler-rejects-startup-options"
-    given = {"pooling__startup_parameter": parameter, "local__search_path": ["My Schema", "public"]}
+    given: dict[str, Any] = {"pooling__startup_parameter": parameter, "local__search_path": ["My Schema", "public"]}
     before = shop.execute(f"SHOW {setting}", ROLE)
     [of_role] = blocks(shop, cause, "fix", changes=True, **given)
     [check] = blocks(shop, cause, "verify", changes=False, **given)

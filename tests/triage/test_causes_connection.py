@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -10,8 +12,11 @@ import pytest
 
 from runbook.lab.installations import available_majors
 from tests.pooling import Pooler, pooler
-from tests.triage.incident import causes, explain, fact, psql, triage, write
-from tests.triage.waiting import likely, run_the_checks, shop
+from tests.support import eventually
+from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
+from tests.triage.waiting import blocks, likely, run, run_the_checks, shop
+
+TEXTS = Path(__file__).parent.parent / "failure" / "texts"
 
 STATE = "pooler-loses-session-state"
 SHOP = 'CREATE SCHEMA "My Schema"; CREATE TABLE "My Schema".orders (id int PRIMARY KEY, total int);'
@@ -249,3 +254,79 @@ async def test_each_poolers_words_are_read(error: str, parameter: str) -> None:
     state = await triage(None, None, error=error)
     assert likely(state) == [STARTUP], explain(state)
     assert fact(state, "pooling.startup_parameter") == parameter
+
+
+# -- an advisory lock that was left ---------------------------------------------------------------------------------------
+
+ORPHAN = "pooler-orphans-advisory-lock"
+PRISMA = (TEXTS / "prisma-p1002.txt").read_text()
+TAKE = "SELECT pg_advisory_lock(72707369)"
+
+
+@pytest.mark.parametrize("major", [12, 18])
+async def test_a_lock_that_a_run_left_on_a_pooled_connection_is_found_and_goes_with_the_connection(
+    major: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(major, SHOP) as (local, production), pooler(production) as pooled:
+        with client(pooled.dsn(), "prisma") as run_before:
+            run_before.execute(TAKE.encode())
+        with client(pooled.dsn()) as web:
+            web.execute('SELECT id FROM "My Schema".orders')
+            for dsn in (pooled.dsn(), production.dsn()):
+                state = await triage(local, None, production_dsn=dsn, migration=path, error=PRISMA)
+                assert likely(state) == [ORPHAN], explain(state)
+                assert fact(state, "pooling.lock_left") is (dsn == pooled.dsn())
+                run_the_checks(ORPHAN, state, production)
+                # our look through the pooler was the last to use that connection
+                web.execute('SELECT id FROM "My Schema".orders')
+            answers = [("other_run", "yes")]
+            state = await triage(local, production, migration=path, error=PRISMA, answers=answers)
+            assert likely(state) == ["migration-lock-held"], explain(state)
+            state = await triage(local, None, production_dsn=pooled.dsn(), migration=path, seen="planned")
+            assert likely(state) == [ORPHAN], explain(state)
+            look, *_ = blocks(ORPHAN, state, "fix", changes=False)
+            assert len(run(production, look)) == 1
+            if major == 12:
+                assert run(production, blocks(ORPHAN, state, "fix", changes=True)[0]) == [(True,)]
+            else:
+                pooled.console(f"RECONNECT {production.name}")
+            await in_thread(eventually, lambda: run(production, look) == [])
+        state = await triage(local, production, migration=path, seen="planned")
+        assert causes(state) == [], explain(state)
+
+
+async def test_a_session_of_its_own_that_holds_the_lock_is_no_poolers(tmp_path: Path) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(16, SHOP) as (local, production), client(production.dsn(), "prisma") as stuck:
+        stuck.execute(TAKE.encode())
+        state = await triage(local, production, migration=path, error=PRISMA)
+        assert likely(state) == ["migration-lock-held"], explain(state)
+        assert ORPHAN not in causes(state), explain(state)
+
+
+async def test_a_lock_that_passes_from_client_to_client_while_we_look_is_a_poolers(tmp_path: Path) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(14, SHOP) as (local, production), pooler(production) as pooled:
+        with client(pooled.dsn(), "prisma") as run_before:
+            run_before.execute(TAKE.encode())
+        over = threading.Event()
+
+        def traffic() -> None:
+            with client(pooled.dsn(), "web") as web, client(pooled.dsn(), "prisma-studio") as other:
+                while not over.is_set():
+                    web.execute("SELECT 1")
+                    other.execute("SELECT 2")
+
+        with ThreadPoolExecutor(1) as pool:
+            busy = pool.submit(traffic)
+            try:
+                for _ in range(40):  # each look catches it between two clients or not
+                    state = await triage(local, production, migration=path, error=PRISMA)
+                    if fact(state, "pooling.lock_left"):
+                        break
+            finally:
+                over.set()
+            busy.result()
+        assert "changes_hands" in fact(state, "pooling.lock_signs")
+        assert likely(state) == [ORPHAN], explain(state)

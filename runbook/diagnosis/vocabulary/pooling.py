@@ -73,5 +73,32 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "the startup parameter that the pooler refused: options, extra_float_digits, search_path ..., or empty",
         "options",
     ),
+    (
+        "pooling",
+        "lock_holder",
+        "record",
+        "the server session that holds a migration tool's advisory lock and shows signs of being lent to several clients: "
+        "{pid, backend_start, role, application_name (empty: our own), client, query, key, tool, waiters}",
+        {
+            "pid": 3971,
+            "backend_start": "2026-11-21T01:12:00.123456+00:00",
+            "role": "deploy",
+            "application_name": "web",
+            "client": "10.0.0.9",
+            "query": "SELECT id FROM orders WHERE customer_id = ...",
+            "key": 72707369,
+            "tool": "prisma",
+            "waiters": 1,
+        },
+    ),
+    (
+        "pooling",
+        "lock_signs",
+        "list",
+        "those signs: own (our own connection through the pooler was answered by it), changes_hands (it bore two "
+        "application_names within two looks), other_work (what it ran last is an application's query)",
+        ["own"],
+    ),
+    ("pooling", "lock_left", "bool", "the lock is on a shared connection for certain: own or changes_hands", True),
 )  # fmt: skip
 """Group, name, type, meaning, sample."""
