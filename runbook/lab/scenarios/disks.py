@@ -1,7 +1,27 @@
 """What production may not write any more: limits of files, and what nobody fetches."""
 
-from runbook.lab.scenario import Scenario, as_superuser, both
+from runbook.lab.scenario import Scenario, Stage, as_superuser, both
 from runbook.lab.tools import ONE_FILE
+
+_A_SEGMENT = as_superuser("CREATE TABLE wal_writer (); DROP TABLE wal_writer; SELECT pg_switch_wal()")
+_ARCHIVING_FAILS = (
+    "SELECT 1 FROM pg_stat_archiver WHERE failed_count > 0 AND current_setting('archive_mode') = 'on'"
+    " AND (SELECT sum(size) FROM pg_ls_waldir()) > 144e6"
+)
+
+
+async def archive_refuses(stage: Stage) -> None:
+    """The key of the archive has expired: every file of WAL is tried, and stays."""
+    failing = {"archive_mode": "on", "archive_command": "/bin/false", "max_wal_size": "32MB", "min_wal_size": "32MB"}
+    stage.production.restart(settings=failing)
+    for _ in range(10):
+        await _A_SEGMENT(stage)
+
+
+async def no_archive(stage: Stage) -> None:
+    """Production runs without its archive."""
+    stage.production.restart(settings={"archive_mode": "off"})
+
 
 SCENARIOS = (
     Scenario(
@@ -28,13 +48,26 @@ SCENARIOS = (
         fault=both(
             as_superuser("ALTER SYSTEM SET max_wal_size = '32MB'"),
             as_superuser("SELECT pg_reload_conf(); SELECT pg_create_physical_replication_slot('old_replica', true)"),
-            *(as_superuser("CREATE TABLE wal_writer (); DROP TABLE wal_writer; SELECT pg_switch_wal()"),) * 9,
+            *(_A_SEGMENT,) * 9,
         ),
         unfault=as_superuser("SELECT pg_drop_replication_slot('old_replica')"),
         attempt=False,
         in_force=(
             "SELECT 1 FROM pg_replication_slots WHERE NOT active AND pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > 128e6"
         ),
+        traffic=False,
+    ),
+    Scenario(
+        id="archive-that-refuses",
+        title="WAL that cannot be archived",
+        story="The archive refuses every file since the night. A column of orders is to be added now: may it run?",
+        seen="planned",
+        expected="wal-volume-fills-disk",
+        migration={"migrations/0143_orders_note.sql": "ALTER TABLE orders ADD COLUMN note text;\n"},
+        fault=archive_refuses,
+        unfault=no_archive,
+        attempt=False,
+        in_force=_ARCHIVING_FAILS,
         traffic=False,
     ),
 )
