@@ -129,5 +129,72 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "last_vacuum_s}]; vacuumed: within six hours",
         [{"relation": "public.orders", "dead": 4_200_000, "live": 900_000, "vacuumed": True, "last_vacuum_s": 240.0}],
     ),
+    (
+        "replication",
+        "slot_makers",
+        "list",
+        "statements of the migration, yet to run or failed, that make a logical replication slot: [{sql, file, line, where, "
+        "failed}]; where: publisher (the slot is made on this server) or subscriber (on another)",
+        [
+            {
+                "sql": "SELECT pg_create_logical_replication_slot('cdc', 'pgoutput')",
+                "file": "0007_cdc.sql",
+                "line": 1,
+                "where": "publisher",
+                "failed": False,
+            }
+        ],
+    ),
+    (
+        "replication",
+        "slot_waits",
+        "list",
+        "sessions of production that wait while a logical slot is made, longest first: as sessions with where (publisher: this "
+        "server makes it; subscriber: another does, and this one waits for its answer), wait_s and blocked_by (pids, 0: a "
+        "prepared transaction; empty for a subscriber)",
+        [
+            {
+                "pid": 5120,
+                "backend_start": "2026-11-21T02:00:00.123456+00:00",
+                "role": "replicator",
+                "application_name": "reporting_sub",
+                "state": "active",
+                "query": 'CREATE_REPLICATION_SLOT "reporting_sub" LOGICAL pgoutput',
+                "xact_age_s": 300.0,
+                "state_age_s": 300.0,
+                "wait_event_type": "Lock",
+                "wait_event": "transactionid",
+                "backend_type": "walsender",
+                "client": "10.0.0.9",
+                "is_migration": False,
+                "label": "walsender",
+                "where": "publisher",
+                "wait_s": 300.0,
+                "blocked_by": [4182],
+            }
+        ],
+    ),
+    (
+        "replication",
+        "old_writers",
+        "list",
+        "open transactions of all databases of production's server that have written, two seconds old or in the way of a slot, "
+        "oldest first: [{kind (session, prepared transaction), pid, gid, database, label, state, query, backend_start, age_s, "
+        "in_the_way}]",
+        [
+            {
+                "kind": "session",
+                "pid": 4182,
+                "gid": "",
+                "database": "billing",
+                "label": "nightly as batch",
+                "state": "idle in transaction",
+                "query": "UPDATE invoices SET sent = true",
+                "backend_start": "2026-11-21T02:00:00.123456+00:00",
+                "age_s": 1510.0,
+                "in_the_way": True,
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""
