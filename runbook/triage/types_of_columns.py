@@ -13,19 +13,22 @@ from runbook.migration.effects.volatility import is_built_in
 from runbook.sql import quote_ident
 from runbook.triage.case import Case, Facts
 from runbook.triage.failing import AtFault, parts_of
+from runbook.triage.lookalikes import lookalikes
 
 
 def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
-    """State ``dependency.type_differences``."""
+    """State ``dependency.type_differences`` and ``dependency.lookalikes``."""
     id_ = "dependency.type_differences"
     production = case.production.catalog if case.production is not None else None
     local = case.local.catalog if case.local is not None else None
     if fault is None or fault.statement.node is None or production is None or local is None:
         reason = "no statement is known to be at fault" if fault is None else "both catalogs are needed"
-        facts.unknown(id_, reason)
+        facts.unknown_all([id_, "dependency.lookalikes"], reason)
         return
     found = list(_differences(case, fault, production, local))
-    facts.know(id_, found, "the columns of both sides were compared", readings="production/columns local/columns")
+    compared = "the columns of both sides were compared"
+    for name, rows in ((id_, found), ("dependency.lookalikes", lookalikes(found))):
+        facts.know(name, rows, compared, readings="production/columns local/columns")
 
 
 def _differences(case: Case, fault: AtFault, production: Catalog, local: Catalog) -> Iterator[dict[str, Any]]:

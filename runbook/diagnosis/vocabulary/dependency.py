@@ -76,6 +76,25 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "dependency",
+        "lookalikes",
+        "list",
+        "those whose two types hold the same values and behave otherwise: the same, with {kind: json, exact, case, blanks; "
+        "production_behaves, local_behaves}",
+        [
+            {
+                "relation": "public.orders",
+                "column": "payload",
+                "local": "jsonb",
+                "production": "json",
+                "in_error": True,
+                "kind": "json",
+                "production_behaves": "has no equality and no index",
+                "local_behaves": "has equality and indexes",
+            }
+        ],
+    ),
+    (
+        "dependency",
         "partitioned",
         "list",
         "tables that the statement at fault uses and that are partitioned on production: "
