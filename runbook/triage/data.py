@@ -1,8 +1,9 @@
-"""What rows, and the values made for them, have to do with the failure: every fact of the group data."""
+"""What rows, and the values made for them, have to do with the failure: every fact of the groups data and locale."""
 
 from __future__ import annotations
 
 from runbook.triage import (
+    contradicted,
     date_literals,
     encodings,
     expected_values,
@@ -16,7 +17,7 @@ from runbook.triage.case import Case, Facts
 
 
 def state(facts: Facts, case: Case) -> None:
-    """State every ``data.*`` fact."""
+    """State every ``data.*`` and ``locale.*`` fact."""
     for part in (
         made_values,
         spent_sequences,
@@ -26,5 +27,6 @@ def state(facts: Facts, case: Case) -> None:
         encodings,
         single_rows,
         date_literals,
+        contradicted,
     ):
         part.state(facts, case)

@@ -12,7 +12,14 @@ from tests.playbooks.incident import playbooks
 from tests.playbooks.test_errors_sql import Q_COLUMN, Q_PARENT, Q_TABLE, SETUP, blocks, facts, run
 from tests.support import Database, create_database, drop_database, eventually, majors
 
-CAUSES = ("stale-statistics", "bloat-after-backfill", "dependent-object-left-behind", "driver-caches-types")
+CAUSES = (
+    "stale-statistics",
+    "bloat-after-backfill",
+    "dependent-object-left-behind",
+    "driver-caches-types",
+    "collation-version-mismatch",
+    "corrupt-unique-index",
+)
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
 
@@ -143,3 +150,50 @@ def test_functions_with_the_old_name_in_their_text_are_found_with_their_source(i
     run(items, text.replace(Q_COLUMN, "mail"))
     assert run(items, search.sql) == []
     assert items.execute(f"SELECT {named}") == [("b",)]
+
+
+# -- duplicates under a unique index ------------------------------------------------------------------------------------
+
+
+INDEX = """'"My Schema"."Items'' key"'::regclass"""
+
+
+def contradicted(**other: object) -> dict[str, object]:
+    row = {"index": '"My Schema"."Items\' key"', "relation": Q_TABLE, "columns": [Q_COLUMN], "rebuilt": True}
+    return row | {"by_collation": False, "mismatch": False} | other
+
+
+@EXTREMES
+@pytest.mark.parametrize("cause", ["corrupt-unique-index", "collation-version-mismatch"])
+def test_duplicates_are_seen_without_the_index_kept_and_the_index_is_built_anew(items: Database, cause: str) -> None:
+    items.execute(f"""
+        DELETE FROM {Q_TABLE} WHERE id = 2;
+        CREATE UNIQUE INDEX "Items' key" ON {Q_TABLE} ({Q_COLUMN});
+        UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid = {INDEX};
+    """)
+    items.execute(f"INSERT INTO {Q_TABLE} VALUES (7, 'a')")
+    items.execute(f"UPDATE pg_index SET indisready = true, indisvalid = true WHERE indexrelid = {INDEX}")
+    mismatch = {"kind": "database", "name": items.name, "provider": "libc", "recorded": "2.28", "actual": "2.36"}
+    book = facts(items, locale={"contradicted": [contradicted()], "mismatches": [mismatch]})
+    look, *_ = blocks(cause, book, "fix", changes=False)
+    [(value, how_many, places)] = run_within(items, look.sql)
+    assert (value, how_many) == ("a", 2), places
+    remove, rebuild, *refresh = blocks(cause, book, "fix", changes=True)
+    run(items, remove.sql)
+    assert len(run_within(items, look.sql)) == 1, "it ends with ROLLBACK"
+    run(items, remove.sql.replace("ROLLBACK", "COMMIT"))
+    assert run_within(items, look.sql) == []
+    run(items, rebuild.sql)
+    assert items.execute("SELECT id FROM public.runbook_removed_duplicates") == [(7,)]
+    assert items.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    items.execute("CREATE EXTENSION amcheck; SELECT bt_index_check('\"My Schema\".\"Items'' key\"', true)")
+    every = blocks(cause, book, "fix", changes=False)[-1]
+    for command, *_ in run(items, every.sql):
+        run(items, command)
+    if refresh and items.major >= 15:
+        run(items, refresh[0].sql)
+
+
+def run_within(database: Database, sql: str) -> list[tuple[object, ...]]:
+    """The rows of the query that stands in a transaction."""
+    return run(database, sql.replace("COMMIT;", ""))

@@ -314,3 +314,148 @@ async def test_other_failed_lookups_are_not_blamed_on_a_type(pair: tuple[Databas
     for message in ("cache lookup failed for function 16500", "could not open relation with OID 16500"):
         state = await triage(*pair, error=f"ERROR:  {message} (SQLSTATE XX000)\n", seen="broken")
         assert "driver-caches-types" not in likely(state), explain(state)
+
+
+# -- unique indexes that let duplicates in ---------------------------------------------------------------------------------
+
+
+LOCALE_OF = {12: "collcollate", 13: "collcollate", 14: "collcollate", 15: "colliculocale", 16: "colliculocale"}
+
+
+def with_another_library(database: Database) -> None:
+    """Text that is sorted by ICU; then the library sorts digits otherwise, under the index that is there."""
+    try:
+        database.execute("CREATE COLLATION by_language (provider = icu, locale = 'en')")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this build has no ICU")
+    database.execute("CREATE TABLE account (id serial, email text COLLATE by_language CONSTRAINT account_email UNIQUE)")
+    database.execute("INSERT INTO account (email) SELECT 'k' || g FROM generate_series(1, 3000) g; ANALYZE account")
+
+
+def library_changes(database: Database) -> None:
+    column = LOCALE_OF.get(database.major, "colllocale")
+    both = f", collctype = '{NUMERIC}'" if column == "collcollate" else ""
+    database.execute(f"UPDATE pg_collation SET {column} = '{NUMERIC}'{both} WHERE collname = 'by_language'")
+    database.execute("UPDATE pg_collation SET collversion = '57.1' WHERE collname = 'by_language'")
+
+
+NUMERIC = "en-u-kn-true"
+
+
+def doubled(database: Database) -> int:
+    """Insert every 37th row again; how many the unique index let in."""
+    made = 0
+    with database.connect() as connection:
+        for g in range(1, 3000, 37):
+            try:
+                connection.execute("INSERT INTO account (email) VALUES (%s)", [f"k{g}"])
+                made += 1
+            except psycopg.errors.UniqueViolation:
+                continue
+    return made
+
+
+REBUILDS = {
+    "another": "CREATE UNIQUE INDEX account_email_new ON account (email);",
+    "reindex": "REINDEX INDEX account_email;",
+    "concurrently": "REINDEX INDEX CONCURRENTLY account_email;",
+    "constraint": "ALTER TABLE account ADD CONSTRAINT account_key UNIQUE (email);",
+}
+
+
+@pytest.mark.parametrize(("major", "how"), [(12, "another"), (14, "reindex"), (15, "concurrently"), (17, "constraint")])
+async def test_duplicates_under_an_index_whose_library_changed_are_no_untidy_data(
+    sides: tuple[Database, Database], how: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    with_another_library(production)
+    local.execute("CREATE TABLE account (id serial, email text CONSTRAINT account_email UNIQUE)")
+    library_changes(production)
+    assert doubled(production) > 10
+    path = write(tmp_path, REBUILDS[how] + "\n")
+    assert "ERROR" not in psql(local, path)
+    error = psql(production, path)
+    assert "could not create unique index" in error
+    state = await triage(local, production, migration=path, error=error)
+    assert likely(state) == ["collation-version-mismatch"], error + explain(state)
+    [index] = fact(state, "locale.contradicted")
+    assert (index["index"], index["mismatch"]) == ("public.account_email", True)
+    assert index["rebuilt"] == how.startswith(("reindex", "concurrently"))
+    run_the_checks("collation-version-mismatch", state, production)
+
+
+@pytest.mark.parametrize("major", [12, 17])
+async def test_a_changed_library_is_not_blamed_for_duplicates_that_no_index_forbade(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    with_another_library(production)
+    local.execute("CREATE TABLE account (id serial, email text, name text)")
+    production.execute("ALTER TABLE account ADD COLUMN name text DEFAULT 'same'")
+    library_changes(production)
+    path = write(tmp_path, "CREATE UNIQUE INDEX account_name ON account (name);\n")
+    error = psql(production, path)
+    state = await triage(local, production, migration=path, error=error)
+    assert likely(state) == ["unique-violation-existing-duplicates"], error + explain(state)
+
+
+def without_the_index(database: Database, sql: str) -> None:
+    """Rows that the unique index does not get to see, as after a crash of a build or a bug."""
+    switch = "UPDATE pg_index SET indisready = {0}, indisvalid = {0} WHERE indexrelid = 'account_number'::regclass"
+    for statement in (switch.format("false"), sql, switch.format("true")):
+        database.execute(statement)
+
+
+ACCOUNTS = """
+CREATE TABLE account (id serial PRIMARY KEY, number int CONSTRAINT account_number UNIQUE, name text);
+INSERT INTO account (number) SELECT g FROM generate_series(1, 500) g;
+"""
+NUMBERED = {
+    "another": "CREATE UNIQUE INDEX account_number_new ON account (number);",
+    "reindex": "REINDEX TABLE account;",
+    "rewritten": "ALTER TABLE account ADD COLUMN seen timestamptz DEFAULT clock_timestamp();",
+}
+
+
+@pytest.mark.parametrize(("major", "how"), [(12, "another"), (13, "reindex"), (16, "rewritten"), (18, "another")])
+async def test_duplicates_under_a_valid_unique_index_are_its_damage(
+    sides: tuple[Database, Database], how: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    for database in sides:
+        database.execute(ACCOUNTS)
+    without_the_index(production, "INSERT INTO account (number) VALUES (7), (8)")
+    path = write(tmp_path, NUMBERED[how] + "\n")
+    assert "ERROR" not in psql(local, path)
+    error = psql(production, path)
+    assert "could not create unique index" in error
+    state = await triage(local, production, migration=path, error=error)
+    assert likely(state) == ["corrupt-unique-index"], error + explain(state)
+    run_the_checks("corrupt-unique-index", state, production)
+
+
+@EXTREMES
+async def test_a_whole_unique_index_is_not_suspected(sides: tuple[Database, Database], tmp_path: Path) -> None:
+    local, production = sides
+    for database in sides:
+        database.execute(ACCOUNTS)
+    production.execute("UPDATE account SET name = 'same'")
+    fresh = write(tmp_path, "CREATE UNIQUE INDEX account_name ON account (name);\n")
+    state = await triage(local, production, migration=fresh, error=psql(production, fresh))
+    assert likely(state) == ["unique-violation-existing-duplicates"], explain(state)
+    narrowed = write(tmp_path, "ALTER TABLE account ALTER number TYPE int USING number / 10;\n", "0008_narrow.sql")
+    state = await triage(local, production, migration=narrowed, error=psql(production, narrowed))
+    assert "corrupt-unique-index" not in likely(state), explain(state)
+    assert fact(state, "locale.contradicted") == []
+
+
+@pytest.mark.parametrize("command", ["VACUUM FULL account", "CLUSTER account USING account_pkey"])
+@EXTREMES
+def test_a_table_that_is_copied_keeps_its_duplicates_without_an_error(
+    sides: tuple[Database, Database], command: str
+) -> None:
+    production = sides[1]
+    production.execute(ACCOUNTS)
+    without_the_index(production, "INSERT INTO account (number) VALUES (7)")
+    production.execute(command)
+    assert production.execute("SELECT count(*) FROM account WHERE number + 0 = 7") == [(2,)]

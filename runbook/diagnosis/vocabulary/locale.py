@@ -1,0 +1,36 @@
+"""Facts of the group locale: libraries that sort text, and indexes that do not hold what they promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
+    (
+        "locale",
+        "mismatches",
+        "list",
+        "the database and the collations in use on production whose library now has another version than their indexes were "
+        "built with: [{kind, name, provider, recorded, actual}]; kind: database or collation; provider: libc, icu, builtin. "
+        "Unknown where nothing was recorded: the database's own collation before 15",
+        [{"kind": "database", "name": "shop", "provider": "libc", "recorded": "2.28", "actual": "2.36"}],
+    ),
+    (
+        "locale",
+        "contradicted",
+        "list",
+        "valid unique indexes on production whose own columns hold the duplicates that the error speaks of: [{index, "
+        "relation, columns, rebuilt, by_collation, mismatch}]; rebuilt: it is the index that was to be built anew; "
+        "by_collation: it is sorted by a language; mismatch: that collation's library has another version now",
+        [
+            {
+                "index": "public.customers_email_key",
+                "relation": "public.customers",
+                "columns": ["email"],
+                "rebuilt": False,
+                "by_collation": True,
+                "mismatch": True,
+            }
+        ],
+    ),
+)
+"""Group, name, type, meaning, sample."""
