@@ -166,6 +166,15 @@ QUESTIONS: tuple[Question, ...] = (
         _UNKNOWN,
     ),
     _question(
+        "same_database",
+        "Does the application use the very server and database that the migration connects to?",
+        0.05,
+        "target.strange",
+        ("yes", "yes, the same", "y"),
+        ("no", "no, another", "n"),
+        _UNKNOWN,
+    ),
+    _question(
         "pool_mode",
         "How does the pooler at production's address lend its connections (pool_mode)?",
         0.1,

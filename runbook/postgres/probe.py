@@ -104,6 +104,7 @@ PROBES: Mapping[str, Probe] = {
         Probe("event_triggers", rows.EventTriggerRow),
         Probe("named_objects", rows.NamedObjectRow, limit=2000),
         Probe("provider", rows.HintRow, limit=100),
+        Probe("databases", rows.DatabaseRow, limit=200),
         Probe("available_extensions", rows.AvailableExtensionRow),
         Probe("column_statistics", rows.ColumnStatisticsRow, limit=2000),
         Probe("archiver", rows.ArchiverRow),

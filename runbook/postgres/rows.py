@@ -862,6 +862,17 @@ class EventTriggerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseRow:
+    """Probe ``databases``: one that takes connections and is no template. Counters are those of the statistics."""
+
+    name: str
+    ours: bool
+    may_connect: bool
+    sessions: int
+    rows_written: int
+
+
+@dataclass(frozen=True, slots=True)
 class HintRow:
     """Probe ``provider``: one sign of a managed provider or of a pooler.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runbook.postgres.rows import ConnectionLimitsRow, EncodingRow
-from runbook.triage import pooling, version_words
+from runbook.triage import pooling, target, version_words
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 
@@ -50,6 +50,7 @@ def examine(case: Case) -> Step:
         _state_side(facts, key, side)
     version_words.state(facts, case)
     pooling.state(facts, case)
+    target.state(facts, case)
     rows = tuple(_rows(case))
     verdict, summary, badge = _summary(case, rows)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

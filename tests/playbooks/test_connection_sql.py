@@ -18,6 +18,7 @@ CAUSES = (
     "pooler-breaks-prepared-statements",
     "pooler-rejects-startup-options",
     "pooler-orphans-advisory-lock",
+    "connected-to-wrong-database",
 )
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
 
@@ -128,3 +129,13 @@ def test_a_setting_of_the_role_takes_the_place_of_the_connection_strings(
     with shop.connect() as connection:
         run(connection, reset.sql)
     assert shop.execute(f"SHOW {setting}", ROLE) == before
+
+
+def test_the_job_that_checks_where_it_is_stops_in_another_database(shop: Database) -> None:
+    cause = "connected-to-wrong-database"
+    [guard] = blocks(shop, cause, "prevent", changes=False, on="file", target__other=shop.name)
+    [elsewhere] = blocks(shop, cause, "prevent", changes=False, on="file", target__other='Meant\'s "own"')
+    with shop.connect() as connection:
+        run(connection, guard.sql)
+        with pytest.raises(psycopg.errors.RaiseException, match="not the one to migrate"):
+            run(connection, elsewhere.sql)

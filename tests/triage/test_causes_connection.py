@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from runbook.lab.installations import available_majors
+from runbook.sql import quote_ident
 from tests.pooling import Pooler, pooler
-from tests.support import eventually
+from tests.support import Database, eventually
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import blocks, likely, run, run_the_checks, shop
 
@@ -330,3 +333,94 @@ async def test_a_lock_that_passes_from_client_to_client_while_we_look_is_a_poole
             busy.result()
         assert "changes_hands" in fact(state, "pooling.lock_signs")
         assert likely(state) == [ORPHAN], explain(state)
+
+
+# -- another database ----------------------------------------------------------------------------------------------------
+
+WRONG = "connected-to-wrong-database"
+TABLES = "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY);" for n in range(5))
+
+
+@contextmanager
+def beside(production: Database, name: str, sql: str) -> Iterator[Database]:
+    """One more database on production's server, called ``name``."""
+    made = Database(production.server, name)
+    production.execute(f"CREATE DATABASE {quote_ident(name)} TEMPLATE template0")
+    try:
+        with psycopg.connect(production.server.dsn(name.replace("%", "%25")), autocommit=True) as connection:
+            connection.execute(sql.encode())
+        yield made
+    finally:
+        with_force = " WITH (FORCE)" if production.major >= 13 else ""
+        production.execute(f"DROP DATABASE {quote_ident(name)}{with_force}")
+
+
+@pytest.mark.parametrize("major", [12, 15, 17])  # local is on 18
+async def test_a_database_beside_the_one_that_was_meant_is_told_before_and_after_the_run(
+    major: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "ALTER TABLE t0 ADD COLUMN note text;\n")
+    with shop(major, "SELECT 1") as (local, production):
+        local.execute(TABLES)
+        with beside(production, local.name, TABLES) as meant:
+            state = await triage(local, meant, migration=path, seen="planned")
+            assert causes(state) == [], explain(state)
+            assert fact(state, "target.tables_shared") == 5
+            state = await triage(local, production, migration=path, seen="planned")
+            assert likely(state) == [WRONG], explain(state)
+            error = psql(production, path)
+            assert "does not exist" in error
+            state = await triage(local, production, migration=path, error=error)
+            assert likely(state) == [WRONG], explain(state)
+            assert fact(state, "target.other") == local.name
+            run_the_checks(WRONG, state, production)
+            answers = [("same_database", "yes")]
+            state = await triage(local, production, migration=path, error=error, answers=answers)
+            assert WRONG not in causes(state), explain(state)
+            assert likely(state)[:1] == ["missing-object"], explain(state)
+
+
+async def test_without_a_database_name_a_client_ends_up_in_postgres(tmp_path: Path) -> None:
+    path = write(tmp_path, "ALTER TABLE t0 ADD COLUMN note text;\n")
+    with shop(16, TABLES + "INSERT INTO t0 VALUES (1)") as (local, meant):
+        nowhere = Database(meant.server, "postgres")
+        error = psql(nowhere, path)
+        await in_thread(
+            eventually,
+            lambda: meant.execute(
+                "SELECT pg_stat_clear_snapshot(); SELECT 1 FROM pg_stat_database WHERE datname = current_database() AND tup_inserted > 0"
+            ),
+            30,
+        )
+        state = await triage(local, nowhere, migration=path, error=error)
+        assert likely(state) == [WRONG], explain(state)
+        assert fact(state, "target.other_sign") == "default_name"
+
+
+async def test_one_missing_table_or_a_new_project_is_no_wrong_database(tmp_path: Path) -> None:
+    with shop(17, TABLES) as (local, production):
+        local.execute("CREATE TABLE orders (id int)")
+        path = write(tmp_path, "ALTER TABLE orders ADD COLUMN note text;\n")
+        error = psql(production, path)
+        for given, seen in ((error, None), (None, "planned")):
+            state = await triage(local, production, migration=path, error=given, seen=seen)
+            assert WRONG not in causes(state), explain(state)
+            assert likely(state) == ["missing-object"], explain(state)
+    with shop(14, "SELECT 1") as (local, production):
+        first = write(tmp_path, TABLES + "ALTER TABLE t0 ADD COLUMN note text;", "0001_tables.sql")
+        local.execute(first.read_text())
+        state = await triage(local, production, migration=first, seen="planned")
+        assert causes(state) == [], explain(state)
+
+
+async def test_an_empty_database_with_nothing_beside_it_is_asked_about(tmp_path: Path) -> None:
+    path = write(tmp_path, "ALTER TABLE t0 ADD COLUMN note text;\n")
+    with shop(13, "SELECT 1") as (local, production):
+        local.execute(TABLES)
+        error = psql(production, path)
+        state = await triage(local, production, migration=path, error=error)
+        assert WRONG in causes(state), explain(state)
+        state = await triage(local, production, migration=path, error=error, answers=[("same_database", "no")])
+        assert likely(state) == [WRONG], explain(state)
+        state = await triage(local, production, migration=path, error=error, answers=[("same_database", "yes")])
+        assert likely(state) == ["missing-object"], explain(state)

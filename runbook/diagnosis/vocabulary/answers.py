@@ -18,6 +18,7 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "which volume of production's server is (nearly) full: wal, data, both, no",
         "both",
     ),
+    ("answer", "same_database", "str", "is it the database that the application uses: yes, no", "no"),
     ("answer", "pool_mode", "str", "how the pooler lends its connections: transaction, session", "transaction"),
     ("answer", "blocker_may_end", "str", "may the blocking session be ended: yes, no", "no"),
     ("answer", "object_made_by", "str", "who made the object that exists already: earlier_run, by_hand", "by_hand"),
