@@ -157,7 +157,8 @@ QUESTIONS: tuple[Question, ...] = (
         "volume_full",
         "Is a volume of production's server full, or about to be?",
         0.1,
-        "disk.error_place in ['data', 'wal', 'temporary', 'other'] or error.connection_lost and not production.reachable"
+        "disk.error_place in ['data', 'wal', 'temporary', 'other']"
+        " or (error.connection_lost or error.sqlstate == '57P02') and not production.reachable"
         " or not error.given and (disk.slots_over | length > 0 or disk.archive_failing or disk.readers_behind | length > 0)",
         ("wal", "yes, one that holds pg_wal alone", "w"),
         ("data", "yes, one that holds data without pg_wal", "d"),

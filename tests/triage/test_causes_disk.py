@@ -82,6 +82,8 @@ async def test_a_limit_of_temporary_files_is_no_cause_where_nothing_large_is_sor
         path = write(tmp_path, f'CREATE INDEX ON {TABLE_SQL} ("E mail");\n')
         state = await triage(local, production, migration=path, seen="planned")
         assert causes(state) == [], explain(state)
+        state = await triage(local, production, seen="planned")
+        assert causes(state) == [], explain(state)
         slots = "ERROR:  53400: all replication slots are in use\n"  # ReplicationSlotCreate (slot.c)
         state = await triage(local, production, migration=path, error=slots)
         assert TEMP not in causes(state), explain(state)

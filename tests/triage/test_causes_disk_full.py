@@ -43,7 +43,7 @@ async def test_a_full_volume_is_told_from_its_file_and_has_room_after_the_playbo
 ) -> None:
     path = write(tmp_path, sql + ";\n")
     database.execute(filled(100))
-    with small_volume(20) as volume, start_server(nearest(major)) as server:
+    with small_volume(20) as volume, start_server(nearest(major), settings={"autovacuum": "off"}) as server:
         production = Database(server, "postgres")
         tablespace_on(production, volume, "small")
         production.execute("ALTER DATABASE postgres SET default_tablespace = small")
@@ -74,7 +74,7 @@ async def test_a_full_volume_is_told_from_its_file_and_has_room_after_the_playbo
             [drop] = blocks(FULL, state, "fix", changes=True)
             run(production, drop)
         if sql == COPY:
-            assert free_bytes(volume) == 0  # the table keeps the pages of rows that were never committed
+            assert free_bytes(volume) < 1 << 20  # the table keeps the pages of rows that were never committed
         else:
             assert free_bytes(volume) >= before - 100_000
 
