@@ -93,6 +93,7 @@ PROBES: Mapping[str, Probe] = {
         Probe("sequences", rows.SequenceRow, limit=20_000),
         Probe("history_tables", rows.HistoryTableRow, limit=100),
         Probe("horizon", rows.HorizonRow, limit=50, wants="pg_read_all_stats"),
+        Probe("wraparound", rows.WraparoundRow, limit=200),
         Probe("replication", rows.ReplicationRow, limit=100, wants="pg_read_all_stats",
               hides=lambda found: any(r.state is None for r in found)),
         Probe("slots", rows.SlotRow, limit=200),

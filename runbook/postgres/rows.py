@@ -626,6 +626,17 @@ class ProgressRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WraparoundRow:
+    """Probe ``wraparound``: every database of the server, the oldest transaction number first."""
+
+    database: str
+    age_xids: int  # age(datfrozenxid): transactions since the oldest one that may still be needed
+    age_multixacts: int  # mxid_age(datminmxid)
+    this_database: bool
+    allows_connections: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionsRow:
     """Probe ``connections``: client sessions counted by role, database, application and state, most first."""
 

@@ -96,5 +96,40 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("limits", "statement_bytes", "int", "its text", 180_000),
     ("limits", "stack_bytes", "int", "max_stack_depth of production", 2_097_152),
     ("limits", "stack_local_bytes", "int", "max_stack_depth of local", 2_097_152),
+    (
+        "limits",
+        "refused_numbers",
+        "str",
+        "54000: which numbers the server gives out no more to prevent wraparound: transactions, multixacts; or empty",
+        "transactions",
+    ),
+    (
+        "limits",
+        "xids_left",
+        "int",
+        "transaction numbers until the server refuses to give out more, for the oldest database; 0 or less: it refuses now",
+        12_000_000,
+    ),
+    ("limits", "multixacts_left", "int", "the same of MultiXactIds", 2_100_000_000),
+    ("limits", "wraparound_warned", "bool", "the server warns of it in every transaction that gets a number", True),
+    ("limits", "oldest_database", "str", "the database with the oldest transaction number, as stored", "shop"),
+    ("limits", "oldest_database_age", "int", "age(datfrozenxid) of it, in transactions", 2_132_000_000),
+    (
+        "limits",
+        "xid_holders",
+        "list",
+        "what keeps numbers from being reused, as old as the oldest of them or nearly so: [{kind (session, prepared "
+        "transaction, replication slot, standby), name, pid, age_xids, this_database, detail}]",
+        [
+            {
+                "kind": "prepared transaction",
+                "name": "payment-42",
+                "pid": 0,
+                "age_xids": 2_131_999_990,
+                "this_database": True,
+                "detail": "web",
+            }
+        ],
+    ),
 )
 """Group, name, type, meaning, sample."""
