@@ -8,6 +8,7 @@ from runbook.triage import (
     encodings,
     expected_values,
     fired_triggers,
+    locales,
     made_values,
     old_rules,
     single_rows,
@@ -28,5 +29,6 @@ def state(facts: Facts, case: Case) -> None:
         single_rows,
         date_literals,
         contradicted,
+        locales,
     ):
         part.state(facts, case)

@@ -19,6 +19,7 @@ CAUSES = (
     "driver-caches-types",
     "collation-version-mismatch",
     "corrupt-unique-index",
+    "locale-differs",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 
@@ -197,3 +198,11 @@ def test_duplicates_are_seen_without_the_index_kept_and_the_index_is_built_anew(
 def run_within(database: Database, sql: str) -> list[tuple[object, ...]]:
     """The rows of the query that stands in a transaction."""
     return run(database, sql.replace("COMMIT;", ""))
+
+
+@EXTREMES
+def test_the_columns_with_a_collation_of_their_own_are_shown(items: Database) -> None:
+    items.execute(f'ALTER TABLE {Q_TABLE} ALTER {Q_COLUMN} TYPE text COLLATE "POSIX"')
+    row = {"relation": Q_TABLE, "column": Q_COLUMN, "local": "default", "production": "POSIX"}
+    _, columns = blocks("locale-differs", facts(items, locale={"columns_differ": [row]}), "fix", changes=False)
+    assert run(items, columns.sql) == [("E mail", "POSIX", "c", True)]

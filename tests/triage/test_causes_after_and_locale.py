@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support import BARE, Database, create_database, drop_database, eventually, majors
+from tests.support import BARE, Database, create_database, drop_database, eventually, majors, server
 from tests.triage.incident import causes, explain, fact, psql, triage, write
 from tests.triage.test_causes_after import as_a_driver_logs
 from tests.triage.test_causes_data_and_dependants import likely, run_the_checks
@@ -459,3 +459,102 @@ def test_a_table_that_is_copied_keeps_its_duplicates_without_an_error(
     without_the_index(production, "INSERT INTO account (number) VALUES (7)")
     production.execute(command)
     assert production.execute("SELECT count(*) FROM account WHERE number + 0 = 7") == [(2,)]
+
+
+# -- two locales --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("major", "migration"),
+    [
+        (12, "CREATE INDEX label_ab ON label ((a || b));"),
+        (16, "CREATE VIEW both_names AS SELECT a AS name FROM label UNION SELECT b FROM label;"),
+        (18, "CREATE TABLE joined AS SELECT a || b AS name FROM label;"),
+    ],
+)
+async def test_two_collations_in_one_expression_are_told_by_the_column_that_is_other_on_production(
+    sides: tuple[Database, Database], migration: str, tmp_path: Path
+) -> None:
+    local, production = sides
+    for database in sides:
+        database.execute('CREATE TABLE label (id int, a text COLLATE "C", b text COLLATE "C")')
+    other = 'ALTER TABLE label ALTER b TYPE text COLLATE "POSIX"'
+    path = write(tmp_path, migration + "\n")
+    for database in sides:
+        database.execute(other)
+    error = psql(production, path)
+    assert error == psql(local, path), "on both sides it is the statement that is wrong"
+    state = await triage(local, production, migration=path, error=error)
+    assert "locale-differs" not in likely(state), explain(state)
+    local.execute('ALTER TABLE label ALTER b TYPE text COLLATE "C"')
+    assert "ERROR" not in psql(local, path)
+    state = await triage(local, production, migration=path, error=error)
+    assert likely(state) == ["locale-differs"], error + explain(state)
+    [column] = fact(state, "locale.columns_differ")
+    assert (column["column"], column["local"], column["production"]) == ("b", "C", "POSIX")
+    run_the_checks("locale-differs", state, production)
+    production.execute('ALTER TABLE label ALTER b TYPE text COLLATE "C"')
+    assert "ERROR" not in psql(production, path)
+
+
+@pytest.mark.parametrize("major", [12, 15, 17])
+async def test_a_collation_that_ignores_case_on_production_only_is_named(
+    sides: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = sides
+    ignoring = "CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+    try:
+        production.execute(ignoring)
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this build has no ICU")
+    for database in sides:
+        database.execute("CREATE TABLE label (id int, a text)")
+    production.execute("ALTER TABLE label ALTER a TYPE text COLLATE ignoring_case")
+    path = write(tmp_path, "ALTER TABLE label ADD CHECK (a ~ '^[a-z]*$');\n")
+    assert "ERROR" not in psql(local, path)
+    production.execute("INSERT INTO label VALUES (1, 'x')")
+    error = psql(production, path)
+    assert "nondeterministic" in error
+    state = await triage(local, production, migration=path, error=error)
+    assert likely(state) == ["locale-differs"], error + explain(state)
+
+
+@pytest.fixture
+def of_two_languages(major: int) -> Iterator[tuple[Database, Database]]:
+    """A local database that knows no letters beyond ASCII, and a production that folds them."""
+    made = [create_database(18)]
+    on = Database(server(major), f"{made[0].name}_folds")
+    try:
+        with psycopg.connect(on.server.dsn(), autocommit=True) as connection:
+            kind = "LC_COLLATE 'C' LC_CTYPE 'C.utf8' ENCODING 'UTF8'"
+            connection.execute(f"CREATE DATABASE {on.name} TEMPLATE template0 {kind}".encode())
+        made.append(on)
+        if on.execute("SELECT lower('Ä')") != [("ä",)]:
+            pytest.skip("this system's C.utf8 folds nothing")
+        yield made[0], on
+    except psycopg.errors.DataError:
+        pytest.skip("this system has no C.utf8")
+    finally:
+        for database in made:
+            drop_database(database)
+
+
+@EXTREMES
+async def test_letters_that_only_production_folds_make_duplicates_there(
+    of_two_languages: tuple[Database, Database], tmp_path: Path
+) -> None:
+    local, production = of_two_languages
+    for database in of_two_languages:
+        database.execute("CREATE TABLE label (id int, name text); INSERT INTO label VALUES (1, 'Ärger'), (2, 'ärger')")
+    path = write(tmp_path, "CREATE UNIQUE INDEX label_name ON label (lower(name));\n")
+    assert "ERROR" not in psql(local, path)
+    error = psql(production, path)
+    state = await triage(local, production, migration=path, error=error)
+    assert "locale-differs" in likely(state), error + explain(state)
+    assert {d["what"] for d in fact(state, "locale.databases_differ")} == {"ctype"}
+    # both are so: the rows have to go, or the index has to name its rules
+    assert set(likely(state)) <= {"locale-differs", "unique-violation-existing-duplicates"}, explain(state)
+    run_the_checks("locale-differs", state, production)
+    production.execute("DELETE FROM label; INSERT INTO label VALUES (1, 'anger'), (2, 'anger')")
+    state = await triage(local, production, migration=path, error=psql(production, path))
+    assert likely(state) == ["unique-violation-existing-duplicates"], explain(state)

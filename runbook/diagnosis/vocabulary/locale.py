@@ -16,6 +16,36 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "locale",
+        "databases_differ",
+        "list",
+        "how the two databases sort and fold text otherwise: [{what, local, production}]; what: collation, ctype, provider",
+        [{"what": "ctype", "local": "C", "production": "en_US.utf8"}],
+    ),
+    (
+        "locale",
+        "columns_differ",
+        "list",
+        "columns of the failing statement's tables that have another collation on each side: [{relation, column, local, "
+        "production}]; default: the database's",
+        [{"relation": "public.customers", "column": "email", "local": "default", "production": "case_insensitive"}],
+    ),
+    (
+        "locale",
+        "depends",
+        "str",
+        "what in the failing statement gives other results under another locale: lower(), upper(), a pattern, < on text "
+        "...; empty: nothing that is seen",
+        "lower()",
+    ),
+    (
+        "locale",
+        "not_ascii",
+        "bool",
+        "DETAIL of the error shows letters beyond ASCII, which C and POSIX do not know",
+        True,
+    ),
+    (
+        "locale",
         "contradicted",
         "list",
         "valid unique indexes on production whose own columns hold the duplicates that the error speaks of: [{index, "
