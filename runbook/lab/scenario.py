@@ -132,6 +132,8 @@ class Stage:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connections: list[AsyncConnection[Any]] = []
         self.sessions: dict[str, AsyncConnection[Any]] = {}
+        self.database = DATABASE
+        """The database that the address for production names; the shop is in ``DATABASE``."""
         self.workload: dict[str, None] = {}
         """What the application runs here, in the scenario's own words, in order."""
 
@@ -152,7 +154,7 @@ class Stage:
         return self._production_dsn(self.scenario.observer)
 
     def _production_dsn(self, role: str) -> str:
-        return (self.standby or self.production).dsn(self.text(DATABASE), self.text(role))
+        return (self.standby or self.production).dsn(self.text(self.database), self.text(role))
 
     @property
     def files(self) -> list[Path]:

@@ -7,7 +7,7 @@ import re
 from runbook.diagnosis.vocabulary import GROUPS
 from runbook.failure.report import ErrorReport
 from runbook.text import shorten
-from runbook.triage import disk, ended_clients, failing, login
+from runbook.triage import disk, ended_clients, failing, limited_logins, login
 from runbook.triage.case import Case, Facts
 from runbook.triage.model import ComparedRow, Step, StepVerdict
 
@@ -64,6 +64,7 @@ def examine(case: Case) -> Step:
     _state_error(facts, case)
     failing.state(facts, case)
     login.state(facts, case)
+    limited_logins.state(facts, case)
     disk.state(facts, case)
     ended_clients.state(facts, case)
     if error is None:

@@ -19,6 +19,7 @@ CAUSES = (
     "pooler-rejects-startup-options",
     "pooler-orphans-advisory-lock",
     "connected-to-wrong-database",
+    "role-connection-limit",
 )
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
 

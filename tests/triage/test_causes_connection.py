@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from runbook.lab.installations import available_majors
+from runbook.playbook import load
+from runbook.session.live import LiveSession, Options, SideChoice
 from runbook.sql import quote_ident
 from tests.pooling import Pooler, pooler
 from tests.support import Database, eventually
@@ -424,3 +427,82 @@ async def test_an_empty_database_with_nothing_beside_it_is_asked_about(tmp_path:
         assert likely(state) == [WRONG], explain(state)
         state = await triage(local, production, migration=path, error=error, answers=[("same_database", "yes")])
         assert likely(state) == ["missing-object"], explain(state)
+
+
+# -- the limit of a role or a database -------------------------------------------------------------------------------------
+
+LIMIT = "role-connection-limit"
+
+
+@contextmanager
+def limited(production: Database) -> Iterator[tuple[str, str]]:
+    """A role whose name breaks whoever quotes by hand: as it is, and quoted."""
+    name = f"App {os.getpid()}'s"
+    production.execute(f"CREATE ROLE {quote_ident(name)} LOGIN")
+    try:
+        yield name, quote_ident(name)
+    finally:
+        production.execute(f"DROP OWNED BY {quote_ident(name)}; DROP ROLE {quote_ident(name)}")
+
+
+@contextmanager
+def sessions(production: Database, role: str, count: int) -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(psycopg.connect(production.dsn(role), autocommit=True, application_name="web"))
+        yield
+
+
+@pytest.mark.parametrize(("major", "of"), [(12, "role"), (16, "database"), (18, "role"), (18, "database")])
+async def test_a_limit_that_is_used_up_is_told_from_a_full_server_and_raised(
+    major: int, of: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "CREATE TABLE added (id int);\n")
+    with shop(major, "SELECT 1") as (local, production), limited(production) as (role, quoted):
+        what = f"ROLE {quoted}" if of == "role" else f"DATABASE {production.name}"
+        with sessions(production, role, 2):
+            state = await triage(local, production, migration=path, seen="planned")
+            assert causes(state) == [], explain(state)
+            production.execute(f"ALTER {what} CONNECTION LIMIT 2")
+            error = refusal(production.dsn(role))
+            assert f"too many connections for {of}" in error
+            for dsn, given in ((production.dsn(), error), (production.dsn(role), error), (production.dsn(role), None)):
+                state = await triage(
+                    local, None, production_dsn=dsn, migration=path, error=given, seen=None if given else "planned"
+                )
+                assert likely(state) == [LIMIT], explain(state)
+                assert fact(state, "login.limit_name") == (role if of == "role" else production.name)
+            state = await triage(local, production, migration=path, error=error)
+            assert (fact(state, "login.limit"), fact(state, "login.limit_used")) == (2, 2)
+            assert likely(await triage(None, None, error=error)) == [LIMIT]
+            run_the_checks(LIMIT, state, production)
+            _, higher = blocks(LIMIT, state, "fix", changes=True)
+            [back] = blocks(LIMIT, state, "roll_back", changes=True)
+            run(production, higher)
+            with psycopg.connect(production.dsn(role)) as let_in:
+                assert let_in.execute("SELECT 1").fetchone() == (1,)
+            run(production, back)
+            assert "too many connections" in refusal(production.dsn(role))
+        # the sessions are gone: there is room again, and nothing to be foretold
+        gone = f"SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = '{role.replace(chr(39), chr(39) * 2)}')"
+        await in_thread(eventually, lambda: production.execute(gone), 30)
+        state = await triage(local, None, production_dsn=production.dsn(role), migration=path, seen="planned")
+        assert LIMIT not in causes(state), explain(state)
+
+
+async def test_a_limit_that_another_looks_at_is_foretold_for_the_role_that_migrates(tmp_path: Path) -> None:
+    path = write(tmp_path, "CREATE TABLE added (id int);\n")
+    with shop(14, "SELECT 1") as (local, production), limited(production) as (role, quoted):
+        production.execute(f"ALTER ROLE {quoted} CONNECTION LIMIT 1; GRANT ALL ON SCHEMA public TO {quoted}")
+        for count, expected in ((0, []), (1, [LIMIT])):
+            with sessions(production, role, count):
+                sides = (
+                    SideChoice("local", local.dsn(), "local"),
+                    SideChoice("production", production.dsn(), "production", role=role),
+                )
+                session = LiveSession(Options(sides=sides, migration=(path,), seen="planned"), load, folder=None)
+                try:
+                    await session.start()
+                    assert likely(session.state) == expected, explain(session.state)
+                finally:
+                    await session.close()

@@ -1,4 +1,5 @@
-"""Facts of the group login: a login that pg_hba.conf refused, and a client whose version does not fit the server."""
+"""Facts of the group login: a login that pg_hba.conf refused, a client whose version does not fit the server,
+and the connection limit of a role or a database."""
 
 from __future__ import annotations
 
@@ -25,6 +26,24 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "what does not fit between client and server: dump (pg_dump is older than the server), scram (the client does not know "
         "SCRAM), protocol, channel_binding; or empty",
         "scram",
+    ),
+    (
+        "login",
+        "limit_of",
+        "str",
+        "whose CONNECTION LIMIT the refusal speaks of, or the migration's role would meet now: role, database, or empty",
+        "role",
+    ),
+    ("login", "limit_name", "str", "that role's or database's name", "deploy"),
+    ("login", "limit", "int", "that limit; -1: none is set", 10),
+    ("login", "limit_used", "int", "sessions that count towards it now, without our own", 10),
+    ("login", "limit_full", "bool", "it is used up now", True),
+    (
+        "login",
+        "limit_holders",
+        "list",
+        "those sessions: [{role, database, application_name, state, count}], most first",
+        [{"role": "deploy", "database": "shop", "application_name": "web", "state": "idle", "count": 9}],
     ),
 )
 """Group, name, type, meaning, sample."""
