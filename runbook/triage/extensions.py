@@ -24,7 +24,7 @@ def missing_extensions(case: Case, production: Catalog, local: Catalog | None) -
     for statement in case.migration.statements:
         if ast.is_node(statement.node, "CreateExtensionStmt"):
             have.add(statement.node.extname)
-        for kind, name in _names(statement):
+        for kind, name in names_used(statement):
             extension = provider_of(kind, name, local)
             if extension is None or extension in have or extension in found:
                 continue
@@ -68,7 +68,8 @@ def _exists(kind: str, name: ast.Name, catalog: Catalog) -> bool:
     return bool(in_catalog(catalog, ObjectRef("type", name.name, name.schema)))
 
 
-def _names(statement: Statement) -> Iterator[tuple[str, ast.Name]]:
+def names_used(statement: Statement) -> Iterator[tuple[str, ast.Name]]:
+    """What a statement uses that an extension can bring: (type, function or operator class; its name)."""
     node = statement.node
     if node is None:
         return
