@@ -28,6 +28,7 @@ _TUPLE_HEADER, _LENGTH_WORD = 8, 4  # IndexTupleData with its alignment, and the
 _SORT_TUPLE = 48  # SortTuple, in an array that is doubled when it is full
 _PARALLEL_TABLE_BYTES = 8 << 20  # min_parallel_table_scan_size
 _PARALLEL_MEMORY = 64 << 20  # plan_create_index_workers: 32 MB for each process, or there is no worker
+_SHOWN = 20  # of many builds the largest are told
 _MOST_WORKERS = 8  # where nobody told how many there may be
 
 
@@ -45,12 +46,21 @@ def state(facts: Facts, case: Case) -> None:
         reason = "no migration was given" if case.migration is None else "production's catalog is not known"
         facts.unknown_all(["disk.sorts", "disk.sorts_over_limit"], reason)
         return
-    facts.know("disk.sorts", sorts, f"{len(sorts)} indexes are built", readings="production/indexes production/columns")
+    facts.know(
+        "disk.sorts",
+        sorts[:_SHOWN],
+        f"{len(sorts)} indexes are built",
+        readings="production/indexes production/columns",
+    )
     if limit is None:
         facts.unknown("disk.sorts_over_limit", "temp_file_limit is not known")
         return
     over = [sort for sort in sorts if 0 <= limit < sort["one_process_bytes"]]
-    facts.know("disk.sorts_over_limit", over, f"{len(over)} index builds need more temporary files than they may write")
+    facts.know(
+        "disk.sorts_over_limit",
+        over[:_SHOWN],
+        f"{len(over)} index builds need more temporary files than they may write",
+    )
 
 
 def index_sorts(case: Case) -> list[dict[str, Any]] | None:
@@ -59,13 +69,18 @@ def index_sorts(case: Case) -> list[dict[str, Any]] | None:
     if side is None or side.catalog is None or case.migration is None:
         return None
     settings = effective_settings(side) if side.ok("settings") else {}
-    statements = [case.failing] if case.failing is not None else list(case.migration.statements)
-    return [
-        sort
-        for statement in statements
-        if (forecast := case.forecast_of(statement)) is not None
-        for sort in _sorts(statement, forecast, side.catalog, settings)
-    ]
+    found = [s for one, told in at_stake(case) for s in _sorts(one, told, side.catalog, settings)]
+    return sorted(found, key=lambda s: -s["files_bytes"])
+
+
+def at_stake(case: Case) -> Iterator[tuple[Statement, StatementForecast]]:
+    """The statement at fault with its forecast; where none is, all statements that are yet to run."""
+    if case.migration is None or case.forecast is None:
+        return
+    forecasts = {told.index: told for told in case.forecast.statements}
+    for statement in [case.failing] if case.failing is not None else case.migration.statements:
+        if (told := forecasts.get(statement.index)) is not None:
+            yield statement, told
 
 
 def _state_limit(facts: Facts, side: SideCase | None, id_: str, source: str | None = None) -> int | None:
@@ -123,7 +138,7 @@ def _builds(
 ) -> Iterator[tuple[str, Relation, tuple[str, ...] | None]]:
     """Name, table and columns (None: expressions) of each such index."""
     node = statement.node
-    if node is None:
+    if node is None or not (forecast.index_builds or _plain_build(node)):
         return
     parts = parts_of(statement)
     relation = catalog.find(parts.relation.schema, parts.relation.name) if parts.relation is not None else None

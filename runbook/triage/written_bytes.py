@@ -9,7 +9,7 @@ from runbook.migration.catalog import Catalog
 from runbook.migration.result import StatementForecast
 from runbook.triage.case import Case, Facts
 from runbook.triage.sizes import find
-from runbook.triage.temp_files import index_sorts
+from runbook.triage.temp_files import at_stake, index_sorts
 
 
 def state(facts: Facts, case: Case) -> None:
@@ -22,12 +22,7 @@ def state(facts: Facts, case: Case) -> None:
             ids, "no migration was given" if case.migration is None else "production's catalog is not known"
         )
         return
-    statements = [case.failing] if case.failing is not None else list(case.migration.statements)
-    rows: list[dict[str, Any]] = []
-    for statement in statements:
-        forecast = case.forecast_of(statement)
-        if forecast is not None:
-            rows += _rows(forecast, catalog)
+    rows = [row for _, forecast in at_stake(case) for row in _rows(forecast, catalog)]
     rewritten = {row["relation"] for row in rows if row["what"] == "rewrite"}
     rows += [
         {"relation": s["relation"], "what": "index", "bytes": s["files_bytes"]}
