@@ -27,7 +27,8 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "list",
         "indexes that the statement at fault (without one: any that is yet to run) builds by sorting: [{relation, index, sql, "
         "file, line, rows, files_bytes (about, all its processes), one_process_bytes (at least, what one of them writes to "
-        "temporary files; 0: none), memory_bytes (enough to sort it without files, if no parallel worker helps)}], the largest first",
+        "temporary files; 0: none), memory_bytes (enough to sort it without files, if no parallel worker helps)}], "
+        "the largest first",
         [
             {
                 "relation": "public.orders",
