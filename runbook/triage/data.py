@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runbook.triage import (
     contradicted,
+    damaged,
     date_literals,
     encodings,
     expected_values,
@@ -29,6 +30,7 @@ def state(facts: Facts, case: Case) -> None:
         single_rows,
         date_literals,
         contradicted,
+        damaged,
         locales,
     ):
         part.state(facts, case)

@@ -20,6 +20,7 @@ CAUSES = (
     "collation-version-mismatch",
     "corrupt-unique-index",
     "locale-differs",
+    "corruption-surfaced",
 )
 EXTREMES = pytest.mark.parametrize("major", [min(majors()), max(majors())])
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from runbook.lab.servers import start_server
+from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database, create_database, drop_database, eventually, majors, server
 from tests.triage.incident import causes, explain, fact, psql, triage, write
 from tests.triage.test_causes_after import as_a_driver_logs
@@ -558,3 +560,76 @@ async def test_letters_that_only_production_folds_make_duplicates_there(
     production.execute("DELETE FROM label; INSERT INTO label VALUES (1, 'anger'), (2, 'anger')")
     state = await triage(local, production, migration=path, error=psql(production, path))
     assert likely(state) == ["unique-violation-existing-duplicates"], explain(state)
+
+
+# -- damage on disk --------------------------------------------------------------------------------------------------------
+
+
+def overwrite(database: Database, relation: str, block: int, what: bytes) -> None:
+    """Write over the beginning of a block, as a disk would, while the server is down."""
+    [(path,)] = database.execute(f"SELECT pg_relation_filepath('{relation}')")
+    database.execute("CHECKPOINT")
+    database.server.halt()
+    with (database.server.data / path).open("r+b") as file:
+        file.seek(8192 * block)
+        file.write(what)
+    database.server.restart()
+
+
+PARTS = """
+CREATE TABLE part (id int PRIMARY KEY, name text);
+INSERT INTO part SELECT g, repeat('n', 100) FROM generate_series(1, 3000) g;
+"""
+
+
+@EXTREMES
+async def test_a_damaged_block_that_a_full_scan_meets_is_told_with_its_file(
+    major: int, database: Database, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "ALTER TABLE part ADD CHECK (id > 0);\n")
+    with start_server(major) as own:
+        production = Database(own, "postgres")
+        for each in (database, production):
+            each.execute(PARTS)
+        overwrite(production, "part", 3, b"\xff" * 512)
+        assert "ERROR" not in psql(database, path)
+        error = psql(production, path)
+        state = await triage(database, production, migration=path, error=error)
+        assert likely(state) == ["corruption-surfaced"], error + explain(state)
+        [hit] = fact(state, "locale.damaged")
+        assert (hit["kind"], hit["block"]) == ("file", 3)
+        asked = f"SELECT pg_filenode_relation({hit['tablespace']}, {hit['filenode']})::text"
+        assert production.execute(asked) == [("part",)]
+        run_the_checks("corruption-surfaced", state, production)
+        alone = await triage(None, None, error=error)
+        assert likely(alone) == ["corruption-surfaced"], explain(alone)
+        text = "\n".join(playbooks()["corruption-surfaced"].render(state.book()).sections.values())
+        saving = [line for line in text.splitlines() if line.startswith(("CREATE TABLE saved", "INSERT INTO saved"))]
+        assert len(saving) == 3
+        if major >= 14:
+            for line in saving:
+                production.execute(line)
+            [(saved,)] = production.execute("SELECT count(*) FROM saved")
+            assert 2900 < saved < 3000, "all but the rows of that block"
+
+
+@EXTREMES
+async def test_a_damaged_index_is_told_by_its_name_and_built_anew(
+    major: int, database: Database, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "SET enable_seqscan = off;\nUPDATE part SET name = 'first' WHERE id = 5;\n")
+    with start_server(major) as own:
+        production = Database(own, "postgres")
+        for each in (database, production):
+            each.execute(PARTS)
+        overwrite(production, "part_pkey", 1, bytes(8192))  # its first leaf
+        assert "ERROR" not in psql(database, path)
+        error = psql(production, path)
+        state = await triage(database, production, migration=path, error=error)
+        assert likely(state) == ["corruption-surfaced"], error + explain(state)
+        assert [d["index"] for d in fact(state, "locale.damaged")] == ["part_pkey"]
+        run_the_checks("corruption-surfaced", state, production)
+        rendered = playbooks()["corruption-surfaced"].render(state.book())
+        [rebuild] = [b.sql for b in rendered.sql if b.changes]
+        production.execute(rebuild)
+        assert "ERROR" not in psql(production, path)

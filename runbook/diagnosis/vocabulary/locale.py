@@ -46,6 +46,15 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "locale",
+        "damaged",
+        "list",
+        "the damage that the error reports, one row or none: [{kind, file, filenode, tablespace, block, index}]; kind: file "
+        "or index; file: path in the data directory, or empty; tablespace: its OID, 0 for the database's own; block: -1 "
+        "where none is named; index: its name, or empty",
+        [{"kind": "file", "file": "base/16384/16402", "filenode": 16_402, "tablespace": 0, "block": 3, "index": ""}],
+    ),
+    (
+        "locale",
         "contradicted",
         "list",
         "valid unique indexes on production whose own columns hold the duplicates that the error speaks of: [{index, "
