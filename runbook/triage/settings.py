@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook.postgres.rows import RoleSettingRow, SettingRow
-from runbook.triage import limits
+from runbook.triage import limits, preloading
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.model import ComparedRow, Mark, Step, StepVerdict
 from runbook.words import size
@@ -70,6 +70,7 @@ def examine(case: Case) -> Step:
         effective[key] = values
         _state(facts, key, side, values)
     limits.state(facts, case)
+    preloading.state(facts, case)
     rows = _rows(effective["local"], effective["production"], case)
     verdict, summary, badge = _summary(case, effective["local"], effective["production"], rows)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

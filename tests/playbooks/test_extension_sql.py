@@ -5,12 +5,12 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from runbook.diagnosis.facts import FactBook
+from runbook.diagnosis.facts import Fact, FactBook
 from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import Database
 
-CAUSES = ("extension-version-too-old",)
+CAUSES = ("extension-version-too-old", "missing-shared-preload-library")
 NOT_THERE = (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile)
 
 
@@ -19,10 +19,11 @@ NOT_THERE = (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile)
 def test_every_look_runs_on_every_major_and_writes_nothing(matrix_database: Database, cause: str, name: str) -> None:
     samples = FactBook.of_samples()
     renamed = [
-        f.__class__(f.id, [{**row, "extension": name} for row in f.value], "test", "test")
+        Fact(f.id, [{**row, "extension": name} for row in f.value], "test", "test")
         for f in samples.facts.values()
-        if f.id.startswith("extension.") and isinstance(f.value, list)
+        if f.id in ("extension.lacks", "extension.refused_versions")
     ]
+    renamed.append(Fact("extension.library", name, "test", "test"))
     looks = [b for b in playbooks()[cause].render(samples.with_facts(renamed)).sql if not b.changes]
     assert looks
     with matrix_database.connect() as connection:

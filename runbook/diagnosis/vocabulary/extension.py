@@ -48,5 +48,29 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "extension",
+        "library",
+        "str",
+        "the library that the error says must be preloaded, or else the first that the migration runs and production does "
+        "not preload; or empty",
+        "pg_stat_statements",
+    ),
+    (
+        "extension",
+        "library_used",
+        "list",
+        "statements of the migration that run it on production: [{sql, file, line}]",
+        [{"sql": "SELECT pg_stat_statements_reset()", "file": "0007_stats.sql", "line": 1}],
+    ),
+    ("extension", "preloaded", "list", "libraries in production's shared_preload_libraries", ["auto_explain"]),
+    ("extension", "preloaded_local", "list", "the same on local", ["auto_explain", "pg_stat_statements"]),
+    (
+        "extension",
+        "preload_pending",
+        "bool",
+        "production's configuration has another shared_preload_libraries than its server, which waits for a restart",
+        False,
+    ),
 )
 """Group, name, type, meaning, sample."""
