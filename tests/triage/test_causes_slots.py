@@ -20,6 +20,8 @@ SETTINGS = {"max_wal_size": "32MB", "min_wal_size": "32MB", "wal_sender_timeout"
 FULL = 'PANIC:  could not write to file "pg_wal/xlogtemp.6926": No space left on device\n'
 """What psql printed of servers 12 to 18 on a volume of 100 MB: the end of XLogFileInitInternal in xlog.c."""
 
+DATA = 'ERROR:  could not extend file "base/16384/24601": No space left on device\nHINT:  Check free disk space.\n'
+
 
 @pytest.fixture(params=[12, 14, 18], ids=lambda m: f"pg{m}")
 def production(request: pytest.FixtureRequest) -> Iterator[Database]:
@@ -85,6 +87,15 @@ async def test_a_slot_that_nobody_reads_from_is_named_when_its_volume_fills_and_
     write_wal(production, 6)
     state = await triage(database, production, migration=path, seen="planned")
     assert likely(state) == [SLOT], explain(state)
+    state = await triage(database, production, migration=path, error=DATA)
+    assert likely(state) == ["disk-full"], explain(state)
+    assert state.diagnosis is not None
+    assert state.diagnosis.question is not None
+    assert state.diagnosis.question.id == "volume_full"
+    for answer, expected in (("both", ["disk-full", SLOT]), ("data", ["disk-full"])):
+        state = await triage(database, production, migration=path, error=DATA, answers=[("volume_full", answer)])
+        assert likely(state) == expected, answer + explain(state)
+    state = await triage(database, production, migration=path, error=FULL)
     run_the_checks(SLOT, state, production)
     shown = blocks(SLOT, state, "verify", changes=False)[0]
     assert run(production, shown) != []
