@@ -230,7 +230,6 @@ WITHOUT_PLAYBOOK = frozenset(
         "old-code-omits-new-column",
         "production-only-trigger",
         "publication-needs-replica-identity",
-        "rewrite-depends-on-timezone",
         "statement-fails",
         "value-too-long",
         "waits-for-lock-now",

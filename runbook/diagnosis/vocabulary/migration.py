@@ -52,6 +52,29 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "statements that rewrite a table that is large on production: [{sql, file, line, relation, rows, seconds}]",
         [],
     ),
+    (
+        "migration",
+        "zone_rewrites",
+        "list",
+        "statements that rewrite a table on production only because of its session's TimeZone: [{sql, file, line, relation, "
+        "column, to_zoned (timestamp becomes timestamptz), zone, zone_local, rewrites_locally, rows, seconds, large}]",
+        [
+            {
+                "sql": "ALTER TABLE orders ALTER COLUMN placed_at TYPE timestamptz",
+                "file": "0007_zones.sql",
+                "line": 1,
+                "relation": "public.orders",
+                "column": "placed_at",
+                "to_zoned": True,
+                "zone": "Europe/Berlin",
+                "zone_local": "UTC",
+                "rewrites_locally": False,
+                "rows": 39_000_000,
+                "seconds": 210.0,
+                "large": True,
+            }
+        ],
+    ),
     ("migration", "scans_large", "list", "statements that scan a large table under ACCESS EXCLUSIVE: the same", []),
     ("migration", "builds_large", "list", "plain index builds on a large table: the same", []),
     ("migration", "backfills_large", "list", "UPDATE or DELETE of a large table in one statement: the same", []),
