@@ -254,6 +254,8 @@ class _Reader:
         self._open, self._following = [], []
 
     def _add(self, draft: Draft) -> None:
+        if draft.from_server_log and not draft.message.strip():
+            return  # a line that was cut off after its severity says nothing
         if len(self.drafts) < _DRAFTS_AT_MOST:
             self.drafts.append(draft)
         else:

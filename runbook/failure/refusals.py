@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 
 from runbook.failure.messages import classify
+from runbook.failure.pools import POOLERS, pool_of
 from runbook.postgres.reading import Refusal, RefusalKind
 from runbook.postgres.refusals import read_refusal as read_libpq_refusal
 from runbook.text import clean_line
@@ -81,6 +82,8 @@ _LOST_SQLSTATES = frozenset({"57P01", "57P02", "57P04", "57P05", "25P03", "25P04
 def read_refusal(message: str) -> Refusal:
     """The refusal that ``message`` describes, whichever driver wrote it; kind ``other`` when none is known."""
     text = clean_line(message)
+    if pool_of(text) and pool_of(text) not in POOLERS:
+        return Refusal("pool_exhausted", text, transient=True)
     known = classify(
         re.sub(r".*(?:FATAL|ВАЖНО|致命错误|치명적오류|FATALE|FATALT|ФАТАЛЬНО|ფატალური)\s*[:：]\s+", "", text)
     )
@@ -103,7 +106,9 @@ def read_refusal(message: str) -> Refusal:
 
 def is_refusal(message: str, sqlstate: str | None = None) -> bool:
     """Whether ``message`` is about a connection that was never made: no SQL of the migration ran."""
-    return sqlstate in _CONNECTION_SQLSTATES - {"3D000"} or _CONNECTION.search(message) is not None
+    if sqlstate in _CONNECTION_SQLSTATES - {"3D000"}:
+        return True
+    return _CONNECTION.search(message) is not None or bool(pool_of(message))
 
 
 def is_lost(message: str, sqlstate: str | None = None) -> bool:

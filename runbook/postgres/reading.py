@@ -63,6 +63,7 @@ RefusalKind = Literal[
     "timed_out",
     "pooler_startup_option",
     "pooler_refused",
+    "pool_exhausted",
     "old_client",
     "bad_dsn",
     "closed_unexpectedly",

@@ -15,6 +15,7 @@ from runbook.triage import (
     horizon,
     parents,
     pending_events,
+    pool_queue,
     pooled_lock,
     session_end,
     snapshots,
@@ -46,7 +47,7 @@ def examine(case: Case) -> Step:
         facts.unknown_all(
             [f"{g}.{name}" for g in ("locks", "waits", "tool_lock") for name in sorted(GROUPS[g])], reason
         )
-        facts.unknown_all(list(pooled_lock.FACTS), reason)
+        facts.unknown_all([*pooled_lock.FACTS, pool_queue.FACT], reason)
         verdict: StepVerdict = "skipped" if side is None else "unknown"
         return Step(*_STEP, verdict, f"not seen: {reason}", "?", (), tuple(facts.stated))
     waits = Waits.of(side)
@@ -70,6 +71,7 @@ def examine(case: Case) -> Step:
     tool_lock.state(facts, case, side, waits, migrators)
     tool_lock.state_blocker(facts, side, blocker, migrator)
     pooled_lock.state(facts, case, side, waits)
+    pool_queue.state(facts, waits, migrators)
     rows = tuple(_rows(case, side, waits, migrator, blocker))
     verdict, summary, badge = _summary(waits, migrator, blocker, side)
     return Step(*_STEP, verdict, summary, badge, rows, tuple(facts.stated))

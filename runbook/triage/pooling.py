@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runbook.failure.pools import pool_of
 from runbook.failure.report import ErrorReport
 from runbook.triage import pooler_words
 from runbook.triage.case import Case, Facts, SideCase
@@ -17,6 +18,7 @@ _NAMES_LEFT = _NAMES | {"42883", "42704"}
 def state(facts: Facts, case: Case) -> None:
     """State every ``pooling.*`` fact that needs no sample of the sessions."""
     pooler_words.state(facts, case)
+    _state_exhausted(facts, case)
     side = case.production
     between = _between(case)
     if between is None:
@@ -63,6 +65,13 @@ def state(facts: Facts, case: Case) -> None:
     else:
         explains = _explains(case, case.error, items or [], left or [])
         facts.know("pooling.explains", explains, f"{len(explains)} of them account for the error")
+
+
+def _state_exhausted(facts: Facts, case: Case) -> None:
+    """Whose pool had no connection: by the error, or by production's refusal of ourselves where no error was given."""
+    error, refusal = case.error, case.production.refusal if case.production is not None else None
+    text = error.message if error is not None else (refusal.message if refusal is not None else "")
+    facts.know("pooling.exhausted", pool_of(text), "from the words of the error, or of the refusal")
 
 
 def _between(case: Case) -> bool | None:

@@ -6,7 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runbook.failure import read_error, read_errors
@@ -52,6 +52,7 @@ FRAGMENTS = [
 
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(st.text(), st.binary(), st.lists(st.sampled_from(FRAGMENTS)).map("".join)))
+@example("0000-00-00 00:00:00[0]ERRO:  ")
 def test_no_text_whatever_makes_it_fail(text: str | bytes) -> None:
     report = read_error(text)
     if report is not None:

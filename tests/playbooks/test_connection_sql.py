@@ -20,6 +20,7 @@ CAUSES = (
     "pooler-orphans-advisory-lock",
     "connected-to-wrong-database",
     "role-connection-limit",
+    "pool-exhausted-by-lock-queue",
 )
 ROLE, Q_ROLE = 'Deploy\'s "own"', '"Deploy\'s ""own"""'
 

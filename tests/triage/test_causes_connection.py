@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,7 +19,7 @@ from runbook.playbook import load
 from runbook.session.live import LiveSession, Options, SideChoice
 from runbook.sql import quote_ident
 from tests.pooling import Pooler, pooler
-from tests.support import Database, eventually
+from tests.support import Database, eventually, holding_lock, wait_until, waiting_for_lock
 from tests.triage.incident import causes, explain, fact, in_thread, psql, triage, write
 from tests.triage.waiting import blocks, likely, run, run_the_checks, shop
 
@@ -506,3 +507,104 @@ async def test_a_limit_that_another_looks_at_is_foretold_for_the_role_that_migra
                     assert likely(session.state) == expected, explain(session.state)
                 finally:
                     await session.close()
+
+
+# -- a pool whose connections wait ------------------------------------------------------------------------------------------
+
+EMPTY = "pool-exhausted-by-lock-queue"
+QUEUE = "lock-queue-behind-waiting-ddl"
+HIKARI = "java.sql.SQLTransientConnectionException: HikariPool-1 - Connection is not available, request timed out after 30000ms."
+
+
+ADD_NOTE = 'ALTER TABLE "My Schema".orders ADD COLUMN note text'
+
+
+@asynccontextmanager
+async def queueing(production: Database, migration: str, web: Sequence[str]) -> AsyncIterator[None]:
+    """The migration waits behind somebody's transaction, and a session of each address in ``web`` behind the migration."""
+    held = 'SELECT id FROM "My Schema".orders'
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(holding_lock(production.dsn(), held, application_name="report"))
+        await stack.enter_async_context(waiting_for_lock(production.dsn(), migration, application_name="deploy"))
+        asking = [await psycopg.AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=None) for dsn in web]
+        tasks = [asyncio.create_task(one.execute(held.encode())) for one in asking]
+        waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        try:
+            await wait_until(lambda: len(production.execute(waits)) == 1 + len(web), 30, what="the queue")
+            yield
+        finally:
+            production.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for one in asking:
+                await one.close()
+
+
+@pytest.mark.parametrize("major", [13, 18])
+async def test_a_pool_that_a_lock_queue_has_emptied_is_filled_by_cancelling_the_migration(
+    major: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(major, SHOP) as (local, production):
+        state = await triage(local, production, migration=path, error=HIKARI)
+        assert EMPTY not in causes(state), explain(state)
+        async with queueing(production, ADD_NOTE, [production.dsn()] * 3):
+            state = await triage(local, production, migration=path, error=HIKARI)
+            assert likely(state)[0] == EMPTY, explain(state)
+            assert set(likely(state)) <= {EMPTY, QUEUE, "lock-wait-idle-in-transaction"}, explain(state)
+            assert fact(state, "pooling.waiting_clients")[0]["waiting"] == 3
+            run_the_checks(EMPTY, state, production)
+            state = await triage(local, production, migration=path, seen="hanging")
+            assert EMPTY not in causes(state), explain(state)
+            assert likely(state)[0] == QUEUE, explain(state)
+            state = await triage(local, production, migration=path, error=HIKARI)
+            [cancel] = blocks(EMPTY, state, "stop", changes=True)
+            assert run(production, cancel) == [(True,)]
+            waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            await wait_until(lambda: production.execute(waits) == [], 30, what="the queue to drain")
+
+
+async def test_pgbouncers_own_word_is_read_while_its_connections_wait(tmp_path: Path) -> None:
+    path = write(tmp_path, 'ALTER TABLE "My Schema".orders ADD COLUMN note text;\n')
+    with shop(16, SHOP) as (local, production), pooler(production, size=2, query_wait_timeout=1) as pooled:
+        async with queueing(production, ADD_NOTE, [pooled.dsn()] * 2):
+            error = refusal(pooled.dsn())
+            assert "query_wait_timeout" in error
+            state = await triage(local, production, migration=path, error=error)
+            assert likely(state)[0] == EMPTY, explain(state)
+            assert set(likely(state)) <= {EMPTY, QUEUE, "lock-wait-idle-in-transaction"}, explain(state)
+            assert fact(state, "pooling.exhausted") == "PgBouncer"
+            assert [c[0] for c in pooled.console("SHOW POOLS") if c[0] == production.name] == [production.name]
+        state = await triage(local, production, migration=path, error=error)
+        assert EMPTY not in causes(state), explain(state)
+
+
+# As the pools' own code words them (runbook/failure/pools.py names the files).
+POOLS = {
+    "SQLAlchemy": "sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout "
+    "30.00 (Background on this error at: https://sqlalche.me/e/20/3o7r)",
+    "Rails": "ActiveRecord::ConnectionTimeoutError: could not obtain a connection from the pool within 5.000 seconds (waited "
+    "5.003 seconds); all pooled connections were in use",
+    "HikariCP": HIKARI,
+    "Tomcat JDBC": "org.apache.tomcat.jdbc.pool.PoolExhaustedException: [http-1] Timeout: Pool empty. Unable to fetch a "
+    "connection in 30 seconds, none available[size:10; busy:10; idle:0; lastwait:30000].",
+    "Prisma": "Timed out fetching a new connection from the connection pool. More info: http://pris.ly/d/connection-pool "
+    "(Current connection pool timeout: 10, connection limit: 5)",
+    "node-postgres": "Error: timeout exceeded when trying to connect",
+    "Knex": "KnexTimeoutError: Knex: Timeout acquiring a connection. The pool is probably full. Are you missing a "
+    ".transacting(trx) call?",
+    "Npgsql": "Npgsql.NpgsqlException (0x80004005): The connection pool has been exhausted, either raise 'Max Pool Size' "
+    "(currently 100) or 'Timeout' (currently 15 seconds) in your connection string.",
+    "psycopg_pool": "psycopg_pool.PoolTimeout: couldn't get a connection after 30.00 sec",
+    "sqlx": "pool timed out while waiting for an open connection",
+    "Ecto": "** (DBConnection.ConnectionError) connection not available and request was dropped from queue after 2290ms.",
+    "PgBouncer": "FATAL:  no more connections allowed (max_client_conn)",
+}
+
+
+@pytest.mark.parametrize("pool", POOLS)
+async def test_a_pools_words_alone_are_told_and_conclude_nothing(pool: str) -> None:
+    state = await triage(None, None, error=POOLS[pool])
+    assert fact(state, "pooling.exhausted") == pool, explain(state)
+    assert likely(state) == [], explain(state)

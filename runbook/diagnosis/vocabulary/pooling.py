@@ -100,5 +100,19 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         ["own"],
     ),
     ("pooling", "lock_left", "bool", "the lock is on a shared connection for certain: own or changes_hands", True),
+    (
+        "pooling",
+        "exhausted",
+        "str",
+        "the pool that says it had no connection to give within its time: SQLAlchemy, HikariCP, PgBouncer ..., or empty",
+        "HikariCP",
+    ),
+    (
+        "pooling",
+        "waiting_clients",
+        "list",
+        "clients whose sessions wait for locks: [{role, application_name, client, sessions, waiting}], most waiting first",
+        [{"role": "app", "application_name": "web", "client": "10.0.0.9", "sessions": 20, "waiting": 20}],
+    ),
 )  # fmt: skip
 """Group, name, type, meaning, sample."""
