@@ -8,6 +8,7 @@ from typing import Any
 from runbook.postgres.rows import SessionRow
 from runbook.triage.case import Case, Facts, SideCase
 from runbook.triage.session_facts import session_fact
+from runbook.triage.templates import is_one_of
 from runbook.triage.waits import Waits, without_leading_comments
 
 # CREATE_REPLICATION_SLOT is what a subscriber, pg_recvlogical or a CDC tool sends (repl_gram.y)
@@ -17,6 +18,9 @@ _ON_PUBLISHER = re.compile(
 )
 _ON_SUBSCRIBER = re.compile(r"CREATE\s+SUBSCRIPTION\b", re.I)
 _NO_SLOT = re.compile(r"\b(?:create_slot|connect)\s*=\s*'?(?:false|off|0)\b", re.I)
+# libpqwalreceiver.c; after it, what the publisher said (ReplicationSlotCreate, slot.c), in its language
+_NOT_MADE = 'could not create replication slot "%s": %s'
+_TAKEN = re.compile(r'replication slot "[^"]+" already exists')
 _MOMENT_S = 1.0
 """Every slot waits for some milliseconds on a busy server."""
 _YOUNG_S = 2.0
@@ -25,7 +29,10 @@ _ENOUGH = 20
 
 
 def state(facts: Facts, case: Case) -> None:
-    """State ``replication.slot_makers``, ``replication.slot_waits`` and ``replication.old_writers``."""
+    """State ``replication.slot_makers``, ``slot_taken``, ``slot_waits`` and ``old_writers``."""
+    error = case.error
+    taken = error is not None and is_one_of(error, _NOT_MADE) and bool(_TAKEN.search(error.message))
+    facts.know("replication.slot_taken", taken, "read from the error" if error is not None else "no error was given")
     makers = _makers(case)
     facts.know("replication.slot_makers", makers, f"{len(makers)} statements make a logical replication slot")
     side = case.production

@@ -595,9 +595,15 @@ async def test_a_subscription_that_waits_is_told_on_both_servers(
             await wait_until(made.done, 60)
             state = await triage(database, publisher, seen="hanging")
             assert likely(state) == [SLOT], explain(state)
+            again = await in_thread(psql, subscriber, path)
+            assert "already exists" in again, again
+            state = await triage(database, publisher, migration=path, error=again)
+            assert likely(state) == [SLOT], again + explain(state)
             [left] = blocks(SLOT, state, "roll_back", changes=False)
             assert len(run(publisher, left)) == 1
         await wait_until(lambda: not publisher.execute("SELECT 1 FROM pg_replication_slots"), 60, "it lets the slot go")
+        state = await triage(database, publisher, migration=path, error=again)
+        assert SLOT not in likely(state), explain(state)
 
 
 @pytest.mark.parametrize("publisher", [16], indirect=True)

@@ -147,6 +147,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ),
     (
         "replication",
+        "slot_taken",
+        "bool",
+        "the error says that a subscription could not make its slot, because one of this name is there",
+        False,
+    ),
+    (
+        "replication",
         "slot_waits",
         "list",
         "sessions of production that wait while a logical slot is made, longest first: as sessions with where (publisher: this "
