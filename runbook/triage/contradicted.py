@@ -60,10 +60,10 @@ def _mismatch(row: EncodingRow) -> dict[str, Any]:
 def _contradicted(case: Case, side: SideCase) -> Iterator[tuple[Index, Relation, bool]]:
     """Valid unique indexes over columns in which a build of a unique index has just met duplicates."""
     catalog, error, statement = side.catalog, case.error, case.failing
-    if catalog is None or error is None or not error.subject.index:
-        return  # a row was written: that is what unique indexes are for
-    if statement is not None and not _only_builds(statement):
+    if catalog is None or error is None or (statement is not None and not _only_builds(statement)):
         return
+    if not error.subject.index and (statement is None or error.subject.constraint):
+        return  # a row was written: that is what unique indexes are for
     relation, rebuilt = _relation(case, catalog)
     if relation is None:
         return
@@ -98,9 +98,9 @@ def _retyped(statement: Statement | None) -> set[str]:
 def _relation(case: Case, catalog: Catalog) -> tuple[Relation | None, str]:
     """The table, and the index that is built anew (empty: a new one is built)."""
     error = case.error
-    if error is None or error.subject.index is None:
+    if error is None:
         return None, ""
-    name = _NEW_COPY.sub("", error.subject.index)
+    name = _NEW_COPY.sub("", error.subject.index or "")
     tables = [
         key for (schema, index), keys in catalog.index_tables.items() if index == name for key in keys
         if error.subject.schema in (None, schema)
