@@ -11,6 +11,14 @@ async def workers_use_the_role(stage: Stage) -> str | None:
     return outcome.error_text
 
 
+async def instances_of_both_versions(stage: Stage) -> str | None:
+    """During the rollout old and new instances hold their pools side by side."""
+    for number in range(1, 7):
+        await stage.hold(f"instance-{number}", "web")
+    outcome = await stage.migrate("production")
+    return outcome.error_text
+
+
 async def workers_leave(stage: Stage) -> None:
     for name in list(stage.sessions):
         await stage.leave(name)
@@ -37,6 +45,21 @@ SCENARIOS = (
         fault=as_superuser(f"ALTER ROLE {DEPLOYER} CONNECTION LIMIT 4"),
         attempt=False,
         incident=workers_use_the_role,
+        unfault=workers_leave,
+        traffic=False,
+        orders=50_000,
+    ),
+    Scenario(
+        id="database-is-full",
+        title="A database that a migration of last year gave a limit",
+        story="Since the rollout began, nothing new gets a connection; what has one works.",
+        seen="failed",
+        expected="role-connection-limit",
+        decoys=("connection-saturation",),
+        migration={"migrations/0163_orders_weight.sql": "ALTER TABLE orders ADD COLUMN weight integer;\n"},
+        fault=as_superuser(f"ALTER DATABASE {DATABASE} CONNECTION LIMIT 6"),
+        attempt=False,
+        incident=instances_of_both_versions,
         unfault=workers_leave,
         traffic=False,
         orders=50_000,
