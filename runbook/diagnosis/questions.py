@@ -109,6 +109,16 @@ QUESTIONS: tuple[Question, ...] = (
         _UNKNOWN,
     ),
     _question(
+        "crash_signal",
+        "What does the server's log say of a process that ended then?",
+        0.1,
+        "error.sqlstate == '57P02' or error.connection_lost",
+        ("killed", "was terminated by signal 9: Killed", "9"),
+        ("other", "another signal (11, 6), or PANIC", "s"),
+        ("none", "no process was terminated by a signal", "n"),
+        _UNKNOWN,
+    ),
+    _question(
         "object_made_by",
         "Where does the object that exists already come from?",
         0.1,

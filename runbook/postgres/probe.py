@@ -94,6 +94,8 @@ PROBES: Mapping[str, Probe] = {
         Probe("history_tables", rows.HistoryTableRow, limit=100),
         Probe("horizon", rows.HorizonRow, limit=50, wants="pg_read_all_stats"),
         Probe("wraparound", rows.WraparoundRow, limit=200),
+        Probe("processes", rows.ProcessesRow, wants="pg_read_all_stats",
+              hides=lambda found: any(r.checkpointer_age_s is None for r in found)),
         Probe("replication", rows.ReplicationRow, limit=100, wants="pg_read_all_stats",
               hides=lambda found: any(r.state is None for r in found)),
         Probe("slots", rows.SlotRow, limit=200),

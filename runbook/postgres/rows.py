@@ -626,6 +626,14 @@ class ProgressRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessesRow:
+    """Probe ``processes``: one row."""
+
+    checkpointer_age_s: float | None  # None: its type is hidden from us
+    server_age_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class WraparoundRow:
     """Probe ``wraparound``: every database of the server, the oldest transaction number first."""
 

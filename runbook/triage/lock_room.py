@@ -68,6 +68,8 @@ def _exhausted(error: ErrorReport | None) -> str:
         return "predicate_locks"
     if "max_locks_per_transaction" in hint:
         return "lock_table"
+    if "enlarge string buffer" in (error.detail or ""):
+        return ""  # stringinfo.c: a value above 1 GB, which no memory helps
     return "shared" if in_other_words(error.message, _SHARED) else "private"
 
 

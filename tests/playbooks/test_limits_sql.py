@@ -12,7 +12,7 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import BARE, Database
 
-CAUSES = ("lock-table-full", "too-many-columns", "statement-too-large", "wraparound-protection")
+CAUSES = ("lock-table-full", "too-many-columns", "statement-too-large", "wraparound-protection", "out-of-memory")
 TABLE = '"My Schema"."Order\'s ""Items"""'
 SETUP = f"""
     CREATE SCHEMA "My Schema";

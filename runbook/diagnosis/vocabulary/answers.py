@@ -18,6 +18,13 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "which volume of production's server is (nearly) full: wal, data, both, no",
         "both",
     ),
+    (
+        "answer",
+        "crash_signal",
+        "str",
+        "how the server's log says that one of its processes ended: killed (signal 9), other (another signal, PANIC), none",
+        "killed",
+    ),
     ("answer", "same_database", "str", "is it the database that the application uses: yes, no", "no"),
     ("answer", "pool_mode", "str", "how the pooler lends its connections: transaction, session", "transaction"),
     ("answer", "blocker_may_end", "str", "may the blocking session be ended: yes, no", "no"),

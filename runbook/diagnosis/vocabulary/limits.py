@@ -131,5 +131,22 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
             }
         ],
     ),
+    (
+        "limits",
+        "crash_age_s",
+        "float",
+        "how long ago production's server began anew because one of its processes had crashed (it ends all sessions then, "
+        "and its start time stays); -1: not since it was started",
+        95.0,
+    ),
+    ("limits", "killed_in_text", "bool", "the text given holds: was terminated by signal 9", True),
+    (
+        "limits",
+        "requested_bytes",
+        "int",
+        "the piece of memory that the error says was not to be had; 0: it names none",
+        134_217_728,
+    ),
+    ("limits", "memory_context", "str", "what it was for, as DETAIL names it, or empty", "TupleSort main"),
 )
 """Group, name, type, meaning, sample."""
