@@ -26,7 +26,7 @@ from runbook.migration.objects import (
 from runbook.migration.result import StatementForecast
 from runbook.sql import quote_ident, quote_qualified
 from runbook.text import plural
-from runbook.triage import data, dependency, extension_versions, replication, zone_rewrites
+from runbook.triage import data, dependency, extension_schemas, extension_versions, replication, zone_rewrites
 from runbook.triage.case import Case, Facts
 from runbook.triage.extensions import missing_extensions, provider_of
 from runbook.triage.failing import is_whole_table, parts_of, statement_at_fault
@@ -309,6 +309,7 @@ def _state_schema(
     drift: list[str],
     dependants: list[dict[str, Any]],
 ) -> None:
+    extension_schemas.state(facts, case)
     extension_versions.state(facts, case)
     zone_rewrites.state(facts, case)
     extensions = missing_extensions(case, production, local) if production is not None else []

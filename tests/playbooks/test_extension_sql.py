@@ -10,7 +10,7 @@ from runbook.migration.statement import split
 from tests.playbooks.incident import playbooks
 from tests.support import Database
 
-CAUSES = ("extension-version-too-old", "missing-shared-preload-library")
+CAUSES = ("extension-forced-into-schema", "extension-version-too-old", "missing-shared-preload-library")
 NOT_THERE = (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile)
 
 
@@ -21,7 +21,7 @@ def test_every_look_runs_on_every_major_and_writes_nothing(matrix_database: Data
     renamed = [
         Fact(f.id, [{**row, "extension": name} for row in f.value], "test", "test")
         for f in samples.facts.values()
-        if f.id in ("extension.lacks", "extension.refused_versions")
+        if f.id in ("extension.elsewhere", "extension.lacks", "extension.refused_versions")
     ]
     renamed.append(Fact("extension.library", name, "test", "test"))
     looks = [b for b in playbooks()[cause].render(samples.with_facts(renamed)).sql if not b.changes]

@@ -63,6 +63,30 @@ FACTS: tuple[tuple[str, str, str, str, Any], ...] = (
         "statements of the migration that run it on production: [{sql, file, line}]",
         [{"sql": "SELECT pg_stat_statements_reset()", "file": "0007_stats.sql", "line": 1}],
     ),
+    (
+        "extension",
+        "only_schema",
+        "str",
+        "the one schema in which production's provider lets extensions be created (as the error or its name says); or empty",
+        "heroku_ext",
+    ),
+    (
+        "extension",
+        "elsewhere",
+        "list",
+        "CREATE EXTENSION statements that name another schema: [{extension, schema, sql, without (the statement without "
+        "that), file, line}]",
+        [
+            {
+                "extension": "citext",
+                "schema": "public",
+                "sql": "CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public",
+                "without": "CREATE EXTENSION IF NOT EXISTS citext",
+                "file": "0007_citext.sql",
+                "line": 1,
+            }
+        ],
+    ),
     ("extension", "preloaded", "list", "libraries in production's shared_preload_libraries", ["auto_explain"]),
     ("extension", "preloaded_local", "list", "the same on local", ["auto_explain", "pg_stat_statements"]),
     (
