@@ -292,6 +292,7 @@ def _merged(drafts: Iterable[Draft]) -> list[Draft]:
             if same.from_server_log and not draft.from_server_log:
                 same.framework, same.from_server_log = draft.framework, False
             same.absorb(draft)
+    kept = [k for k in kept if k.message.strip()]  # a line that was cut off after its severity says nothing
     strong = [k for k in kept if not k.weak]
     return strong or kept
 

@@ -62,6 +62,10 @@ def test_no_text_whatever_makes_it_fail(text: str | bytes) -> None:
         parse_and_locate(report)
 
 
+def test_a_log_line_that_was_cut_off_after_its_severity_is_no_error() -> None:
+    assert read_error("0000-00-00 00:00:00[0]ERRO:  ") is None
+
+
 def parse_and_locate(report: object) -> None:
     locate(report, parse("ALTER TABLE t ADD x int; DROP TABLE u;"))  # type: ignore[arg-type]
 
