@@ -279,7 +279,7 @@ async def test_a_driver_that_may_not_send_so_many_parameters_is_understood(datab
         "pq: got 70000 parameters but PostgreSQL only supports 65535 parameters",  # lib/pq, conn.go
     ):
         state = await triage(None, None, error=error)
-        assert likely(state)[0] == DEEP, error + explain(state)
+        assert likely(state) == [DEEP], error + explain(state)
 
 
 async def test_parameters_that_a_pooler_mixed_up_are_not_too_many() -> None:
