@@ -345,6 +345,8 @@ async def test_a_replica_that_falls_behind_during_a_backfill_is_named(tmp_path: 
             with psycopg.connect(primary.dsn(), autocommit=True, application_name="deploy") as connection:
                 for _ in range(30):
                     connection.execute(sql.encode())
+                # Dead rows and old statistics would be causes as well.
+                connection.execute("VACUUM (FULL, ANALYZE) orders")
             path = write(tmp_path, sql + ";\n")
             state = await triage(None, None, migration=path, seen="broken", production_dsn=primary.dsn())
     assert causes(state)[:1] == ["replication-lag"], explain(state)
