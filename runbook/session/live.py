@@ -479,7 +479,7 @@ def side_case(side: SideChoice, found: Look) -> SideCase:
         refusal=found.refusal,
         readings=found.readings,
         catalog=found.catalog,
-        pooler="a transaction pooler" if found.pooled else None,
+        pooler="a pooler" if found.pooled else None,
         earlier=found.earlier,
         role=side.role,
     )
