@@ -50,7 +50,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "old-code-uses-removed-column",
         "out-of-order-migration",
     ),
-    "could not create unique index": ("unique-violation-existing-duplicates", "collation-version-mismatch"),
+    "could not create unique index": (
+        "unique-violation-existing-duplicates",
+        "collation-version-mismatch",
+        "corrupt-unique-index",
+    ),
     "violates foreign key constraint": (
         "foreign-key-violation",
         "dirty-data-under-unvalidated-constraint",
