@@ -15,7 +15,9 @@ from runbook.triage.case import Case, Facts, SideCase
 _FACTS = ("after.stale_statistics", "after.bloated", "after.horizon")
 _READS = frozenset({"read", "reference", "lock", "drop"})
 _ROWS = 1000
-"""Smaller tables are read whole, whatever the statistics say."""
+"""Tables with fewer rows are not asked for their statistics: they are read whole, whatever those say."""
+_MANY = 10_000
+"""Changed or dead rows from which they are felt."""
 _WASTE_BYTES = 8 << 20
 _TUPLE_BYTES, _PAGE_HEADER_BYTES = 28, 24
 """Header (23, aligned to 24) and line pointer (4) of a row, and the header of a page. Source: "Database Page Layout"."""
@@ -101,7 +103,7 @@ def _stale(
     lost, new = [c for c in unknown if c in retyped], [c for c in unknown if c in added - retyped]
     expressions = [s.name for s in statistics if s.relation_oid != row.oid and s.without]
     modified, live = row.modified_since_analyze or 0, _live(row)
-    many = live >= _ROWS and modified >= max(_ROWS, live / 5) and modified > _threshold(row, side, "analyze", 0.1)
+    many = live >= _MANY and modified >= max(_MANY, live / 5) and modified > _threshold(row, side, "analyze", 0.1)
     reasons = (
         ("type changed", lost),
         ("rows changed", many),
@@ -129,7 +131,7 @@ def _bloated(row: RelationRow, statistics: list[ColumnStatisticsRow], side: Side
     own = next((s for s in statistics if s.relation_oid == row.oid), None)
     needed = _needed(row, own, side) if own is not None and own.known and not (own.without or own.hidden) else None
     wasted = row.bytes - needed if needed is not None else 0
-    many = dead >= 10 * _ROWS and dead > _threshold(row, side, "vacuum", 0.2)
+    many = dead >= _MANY and dead > _threshold(row, side, "vacuum", 0.2)
     if row.kind == "p" or not (many or (needed is not None and wasted >= _WASTE_BYTES and wasted >= 0.8 * needed)):
         return None
     return {

@@ -345,7 +345,10 @@ async def test_a_replica_that_falls_behind_during_a_backfill_is_named(tmp_path: 
             with psycopg.connect(primary.dsn(), autocommit=True, application_name="deploy") as connection:
                 for _ in range(30):
                     connection.execute(sql.encode())
-                # Dead rows and old statistics would be causes as well.
+            # Dead rows and old statistics would be causes as well; a session counts its last changes when it ends.
+            with psycopg.connect(primary.dsn(), autocommit=True) as connection:
+                gone = "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'deploy')"
+                await wait_until(lambda: connection.execute(gone).fetchall(), 60)
                 connection.execute("VACUUM (FULL, ANALYZE) orders")
             path = write(tmp_path, sql + ";\n")
             state = await triage(None, None, migration=path, seen="broken", production_dsn=primary.dsn())
