@@ -48,7 +48,18 @@ def _files(report: ErrorReport, migration: Migration) -> tuple[MigrationFile, ..
         )
         if named:
             return named
-    return up
+    named = tuple(f for f in up if _is_told(report, f))
+    return named if len(named) == 1 else up
+
+
+def _is_told(report: ErrorReport, file: MigrationFile) -> bool:
+    """Whether what was printed with the error has the file's name, where the tool's form is not known for it."""
+    name = PurePath(file.path).name
+    return name not in _COMMON_NAMES and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", report.raw) is not None
+
+
+_COMMON_NAMES = frozenset({"migration.sql", "up.sql", "down.sql", "change.sql", "deploy.sql"})
+"""Names that every migration's file has; the folder tells them apart."""
 
 
 def _same_version(one: str, other: str) -> bool:
@@ -125,7 +136,7 @@ def _by_subject(report: ErrorReport, statements: list[Statement], migration: Mig
 
 def _by_elimination(report: ErrorReport, statements: list[Statement], migration: Migration) -> Statement | None:
     """The tool says in which file it was, the error names nothing, and the file has one statement that does something."""
-    if report.statement or not (report.file or report.migration_version) or _wanted(report):
+    if report.statement or _wanted(report):
         return None
     if report.subject.relation or report.subject.referenced_relation:
         return None
@@ -146,7 +157,7 @@ def _is_named(report: ErrorReport, file: MigrationFile) -> bool:
         return True
     version = report.migration_version
     if not version:
-        return False
+        return _is_told(report, file)
     path = PurePath(file.path)
     return (
         bool(file.version and _same_version(file.version, version))

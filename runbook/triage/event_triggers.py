@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from runbook.failure.report import ErrorReport
 from runbook.migration import ast
+from runbook.migration.catalog import Catalog
 from runbook.migration.model import Statement
 from runbook.postgres.rows import EventTriggerRow
 from runbook.sql import quote_ident, split_qualified
 from runbook.triage.case import Case, Facts
 from runbook.triage.failing import AtFault
+from runbook.triage.fired_triggers import raises
 
 _FUNCTION = re.compile(r"function (.+?)\(")
 
@@ -37,7 +39,8 @@ def state(facts: Facts, case: Case, fault: AtFault | None) -> None:
             "extension": row.extension or "",
             "enabled": row.enabled,
             "fires": row.enabled in "OA" and any(_fires(row, s) for s in statements),
-            "in_context": case.error is not None and row.function in list(_context(case.error, row)),
+            "in_context": case.error is not None
+            and (row.function in list(_context(case.error, row)) or _is_worded(case.error, row, side.catalog)),
             "on_local": row.name in here if here is not None else None,
         }
         for row in side.rows("event_triggers")
@@ -59,6 +62,13 @@ def _fires(row: EventTriggerRow, statement: Statement) -> bool:
         and any(c.type in ("AT_DropColumn", "AT_DropConstraint") for c in ast.alter_commands(statement.node))
     )
     return drops if row.event == "sql_drop" else True
+
+
+def _is_worded(error: ErrorReport, row: EventTriggerRow, catalog: Catalog | None) -> bool:
+    """Whether the trigger's function raises these words, for tools that do not print CONTEXT."""
+    schema, name = split_qualified(row.function)
+    found = catalog.functions.get(name, ()) if catalog is not None and not error.context else ()
+    return any(raises(f.definition, error.message) for f in found if f.schema == schema)
 
 
 def _context(error: ErrorReport, row: EventTriggerRow) -> Iterator[str]:

@@ -124,3 +124,18 @@ def test_a_file_sent_as_one_string_is_searched_by_the_errors_position() -> None:
     found = locate(sent, parse(SQL))
     assert found is not None
     assert found.kind == "CREATE INDEX"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [(("0095_items.sql",), True), (("0095_items.sql", "0096_more.sql"), True), (("0094_items.sql",), False)],
+)
+def test_a_files_name_that_is_printed_with_the_error_is_enough(
+    names: tuple[str, ...], found: bool, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("ALTER TABLE items ADD CHECK (quantity > 0);\n")
+    report = read_error("apply 0095_items.sql: ERROR: operator does not exist: text > integer (SQLSTATE 42883)")
+    assert report is not None
+    at_fault = locate(report, load([tmp_path]))
+    assert (at_fault is not None and Path(at_fault.file).name == "0095_items.sql") is found
