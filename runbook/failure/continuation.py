@@ -62,6 +62,20 @@ _RUST = re.compile(
 )
 
 
+def read_after_sql(draft: Draft, following: Sequence[str]) -> None:
+    """Knex puts the SQL before the message: where that has several lines, the message stands at the end of the last."""
+    if draft.sqlstate is not None or not _SQL.match(draft.message):
+        return
+    for number, line in enumerate(following[:REACH]):
+        before, dash, message = line.rpartition(" - ")
+        known = classify(message) if dash else None
+        if known is not None:
+            draft.statement = "\n".join([draft.message, *following[:number], before])
+            draft.message, draft.subject, draft.language = message, known.subject, known.language
+            draft.set_sqlstate(known.sqlstate, "message")
+            return
+
+
 @cache
 def _field() -> re.Pattern[str]:
     names = words.alternatives([w for w, f in words.fields().items() if f not in ("LINE",)])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from runbook.failure import sqlstates, words
 from runbook.failure.assemble import to_report
-from runbook.failure.continuation import REACH, is_field, read_following
+from runbook.failure.continuation import REACH, is_field, read_after_sql, read_following
 from runbook.failure.draft import Draft
 from runbook.failure.frameworks import Evidence, add_marks
 from runbook.failure.gave_up import GivingUp
@@ -239,6 +239,7 @@ class _Reader:
         if self._open:
             draft = self._open[0]
             read_following(draft, self._following)
+            read_after_sql(draft, self._following)
             before = list(self._before)
             context = before[: max(len(before) - len(self._following), 0)]
             for line in (*context[-60:], draft.raw[0], *self._following):

@@ -254,3 +254,15 @@ def test_all_lines_of_context_are_kept_and_what_comes_after_them_is_not(line: st
     report = read_error(text)
     assert report is not None
     assert report.context == f'SQL statement "SELECT 1"\n{line}\nSQL statement "SELECT f(1)"\n{line}'
+
+
+def test_a_message_behind_sql_of_several_lines_is_found_and_the_sql_is_the_statement() -> None:
+    sql = "CREATE MATERIALIZED VIEW sums AS\nSELECT a - b AS c\nFROM t"
+    said = "canceling statement due to statement timeout"
+    report = read_error(
+        f'migration file "0048_sums.js" failed\nmigration failed with error: {sql} - {said}\nerror: {sql} - {said}\n'
+        "    at parseErrorMessage (/app/node_modules/pg-protocol/dist/parser.js:306:11)\n"
+    )
+    assert report is not None
+    assert (report.message, report.sqlstate, report.framework) == (said, "57014", "knex")
+    assert report.statement == sql
